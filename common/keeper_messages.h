@@ -19,6 +19,8 @@ enum {
 	ADDRESS_MAX = 1024,	/* of an envelope, as it stands on the wire */
 	REPLY_TEXT_MAX = 1024,	/* of an MSA's reply, cut */
 	QUEUE_ID_MAX = 128,
+	MSA_NAME_MAX = 255,
+	CLIENT_TEXT_MAX = 64,	/* address of a client, in text */
 	RECORD_RECIPIENTS_MAX = 5000,
 	LIST_LIMIT = 100,
 	LIST_LIMIT_MAX = 1000
@@ -126,7 +128,7 @@ struct token_answer {
 /*
  * Each pair writes and reads one body. Readers point into the message and
  * fail the cursor on anything out of bounds; a record's recipients are
- * allocated and given back by mail_record_free().
+ * allocated and given back by mail_record_free(), after a failure too.
  */
 void mint_put(struct wire_out *, const struct mint *);
 void mint_get(struct wire_in *, struct mint *);
