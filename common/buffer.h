@@ -1,0 +1,39 @@
+/*
+ * A run of octets that grows at its end, is eaten from its start, and gives
+ * its memory back when it is empty.
+ */
+#ifndef COMMON_BUFFER_H
+#define COMMON_BUFFER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct buffer {
+	uint8_t *data;
+	size_t start;
+	size_t end;
+	size_t size;
+};
+
+static inline size_t
+buffer_len(const struct buffer *b)
+{
+	return b->end - b->start;
+}
+
+static inline uint8_t *
+buffer_at(const struct buffer *b)
+{
+	return b->data == NULL ? NULL : b->data + b->start;
+}
+
+/* Room for len more octets; ends the process without memory. */
+uint8_t *buffer_reserve(struct buffer *, size_t len);
+void buffer_commit(struct buffer *, size_t len);
+void buffer_append(struct buffer *, const void *, size_t len);
+/* Eat len octets from the start; an empty buffer gives its memory back. */
+void buffer_consume(struct buffer *, size_t len);
+/* Wipe and give back. */
+void buffer_free(struct buffer *);
+
+#endif
