@@ -134,13 +134,17 @@ mail_add_ret(
 static bool
 mint_is_fit(const struct rewrite_mint *mint)
 {
-	size_t len = strlen(mint->envid);
+	const size_t len = strlen(mint->envid);
+	const size_t base64_len = strlen(mint->certifier);
 	char text[PARAMS_ENVID_MAX];
+	uint8_t hash[PARAMS_CERTIFIER_LEN + 3];
 
-	return len > 0 && len <= sizeof(text) &&
-	    codec_xtext_decode(mint->envid, len, text) > 0 &&
-	    strlen(mint->certifier) == PARAMS_CERTIFIER_LEN &&
-	    strpbrk(mint->certifier, "= :") == NULL &&
+	if (len == 0 || len > sizeof(text) ||
+	    base64_len != PARAMS_CERTIFIER_LEN)
+		return false;
+	return codec_xtext_decode(mint->envid, len, text) > 0 &&
+	    codec_base64_decode(mint->certifier, base64_len, true, hash) ==
+	    PARAMS_HASH_LEN &&
 	    mint->seconds <= TIMEOUT_MAX;
 }
 
