@@ -136,6 +136,7 @@ plan_line(const struct field *f, size_t n, size_t room, struct plan *plan)
 		if (!plan[i].shortened || f[i].fit != FIT_CUT)
 			continue;
 		plan[i].keep = cut_to(f[i].value, room - used);
+		plan[i].shortened = plan[i].keep < f[i].value.len;
 		used += xtext_len(f[i].value.data, plan[i].keep);
 	}
 	return true;

@@ -222,7 +222,7 @@ long_rows_are_cut_in_order(void **state)
 		    " cut=subject\r\n" },
 		{ text("<a@b>"), repeated("b", 400), text("short"),
 		    " subject=short cut=to\r\n" },
-		{ text("<a@b>"), repeated("b", 400), repeated("s", 300),
+		{ text("<a@b>"), repeated("b", 400), repeated("s", 500),
 		    " cut=subject,to\r\n" },
 		{ repeated("a", 600), text("b@c"), text("short"),
 		    " subject=short cut=to,id\r\n" },
