@@ -29,14 +29,16 @@ void log_start(const char *program, const struct conf_log *, int fd);
  *	log_text(&l, "user", user);
  *	log_end(&l);
  *
- * gives: time host program[pid]: session=00c0ffee00c0ffee event=login user=a
+ * gives: time program[pid]: session=00c0ffee00c0ffee event=login user=a
  * A value with anything but printable ASCII, a space, '"', '\\' or '=' in it is
- * quoted, with \xHH for what is not printable; long ones are cut at 256.
+ * quoted, with \xHH for what is not printable; long ones are cut at 256. A line
+ * that nobody takes within 20 ms is lost; the next one says how many (lost=).
  */
 struct log_line {
 	enum log_level level;
+	const char *event;	/* until it is written */
 	size_t len;
-	char text[4096];
+	char text[3968];	/* with what stands before it: PIPE_BUF */
 };
 
 void log_begin(struct log_line *, enum log_level, const char *event);

@@ -1,0 +1,411 @@
+/*
+ * Log lines: fields gathered in a buffer, then one write. What a peer sent
+ * is escaped here and nowhere else. A line that cannot be written is dropped
+ * and counted: logging never stops a process.
+ */
+#include "common/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "conf/conf.h"
+
+enum {
+	LOG_VALUE_MAX = 256, /* octets of a value; the rest is cut */
+	LOG_HEAD = 128,	     /* time, program and pid */
+	LOG_TAIL = 64,	     /* level, lines lost, and what ends a line */
+	LOG_WAIT_MS = 20     /* for a reader that is behind, but not stuck */
+};
+
+/* A line within PIPE_BUF is never mixed with another process's. */
+_Static_assert(sizeof(((struct log_line *)0)->text) + LOG_HEAD <= PIPE_BUF,
+    "a log line is one atomic write");
+
+static const char *const level_names[] = { "error", "warning", "info",
+	"debug" };
+static const int syslog_levels[] = { LOG_ERR, LOG_WARNING, LOG_INFO,
+	LOG_DEBUG };
+static const char hex[] = "0123456789abcdef";
+
+static struct {
+	char program[64];
+	int fd;
+	int reopened; /* fd where it is our own, else -1 */
+	bool socket;
+	bool syslog;
+	bool json;
+	enum log_level level;
+	uint64_t lost; /* lines, since the last that was written */
+} logger = { "waybill", STDERR_FILENO, -1, false, false, false, LOG_IS_INFO,
+	0 };
+
+/*
+ * A pipe may be shared with processes that want it to block, so ours is
+ * opened again rather than made non-blocking for all of them.
+ */
+static int
+open_again(int fd)
+{
+	char path[40];
+	struct stat st;
+	int again;
+
+	if (fstat(fd, &st) == -1)
+		return fd;
+	logger.socket = S_ISSOCK(st.st_mode);
+	if (!S_ISFIFO(st.st_mode))
+		return fd;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	again = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	return again == -1 ? fd : again;
+}
+
+void
+log_start(const char *program, const struct conf_log *conf, int fd)
+{
+	/* A reader of the log that leaves must not take us along. */
+	signal(SIGPIPE, SIG_IGN);
+	snprintf(logger.program, sizeof(logger.program), "%s", program);
+	if (logger.fd > STDERR_FILENO && logger.fd == logger.reopened)
+		close(logger.fd);
+	logger.syslog = logger.socket = false;
+	if (conf != NULL) {
+		logger.json = conf->format == CONF_LOG_JSON;
+		logger.level = (enum log_level)conf->level;
+		logger.syslog = conf->target == CONF_LOG_SYSLOG;
+	}
+	if (logger.syslog)
+		openlog(logger.program, LOG_PID | LOG_NDELAY, LOG_MAIL);
+	if (conf == NULL || conf->target != CONF_LOG_FILE || fd < 0)
+		fd = STDERR_FILENO;
+	logger.fd = open_again(fd);
+	logger.reopened = logger.fd != fd ? logger.fd : -1;
+}
+
+/* Room is kept for the quote, brace and newline that end the line. */
+static void
+add(struct log_line *line, const char *text, size_t len)
+{
+	if (len > sizeof(line->text) - LOG_TAIL - line->len)
+		len = sizeof(line->text) - LOG_TAIL - line->len;
+	memcpy(line->text + line->len, text, len);
+	line->len += len;
+}
+
+/* What ends a line; the tail has room for all of it. */
+static void
+add_tail(struct log_line *line, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (len <= sizeof(line->text) - line->len) {
+		memcpy(line->text + line->len, text, len);
+		line->len += len;
+	}
+}
+
+static void
+add_string(struct log_line *line, const char *text)
+{
+	add(line, text, strlen(text));
+}
+
+static bool
+is_plain(uint8_t c)
+{
+	return c > ' ' && c < 0x7f && c != '"' && c != '\\' && c != '=';
+}
+
+static bool
+has_room(const struct log_line *line, size_t len)
+{
+	return len <= sizeof(line->text) - LOG_TAIL - line->len;
+}
+
+/* JSON has no \xHH; octets that are not ASCII stand there as Latin-1. */
+static void
+add_escaped(struct log_line *line, uint8_t c)
+{
+	char escape[8];
+	size_t len = 0;
+
+	if (c == '"' || c == '\\') {
+		escape[len++] = '\\';
+		escape[len++] = (char)c;
+	} else if (c >= ' ' && c < 0x7f) {
+		escape[len++] = (char)c;
+	} else {
+		memcpy(
+		    escape, logger.json ? "\\u00" : "\\x", logger.json ? 4 : 2);
+		len = logger.json ? 4 : 2;
+		escape[len++] = hex[c >> 4];
+		escape[len++] = hex[c & 15];
+	}
+	/* Half an escape would make the line unreadable. */
+	if (has_room(line, len))
+		add(line, escape, len);
+}
+
+/* A field whose name does not fit with its quotes is left out. */
+static bool
+add_key(struct log_line *line, const char *key)
+{
+	if (line->level > logger.level || !has_room(line, strlen(key) + 8))
+		return false;
+	if (logger.json) {
+		add_string(line, line->len > 0 ? ",\"" : "\"");
+		add_string(line, key);
+		add_string(line, "\":");
+	} else {
+		if (line->len > 0)
+			add_string(line, " ");
+		add_string(line, key);
+		add_string(line, "=");
+	}
+	return true;
+}
+
+static void
+add_value(struct log_line *line, struct octets value)
+{
+	bool quoted = logger.json || value.len == 0;
+	size_t len = value.len < LOG_VALUE_MAX ? value.len : LOG_VALUE_MAX;
+
+	for (size_t i = 0; i < len && !quoted; i++)
+		quoted = !is_plain(value.data[i]);
+	if (!quoted) {
+		add(line, (const char *)value.data, len);
+		return;
+	}
+	add_string(line, "\"");
+	for (size_t i = 0; i < len; i++)
+		add_escaped(line, value.data[i]);
+	/* Unconditional: the tail has room for it. */
+	line->text[line->len++] = '"';
+}
+
+static void
+add_text(struct log_line *line, const char *key, const char *value)
+{
+	if (add_key(line, key))
+		add_value(line,
+		    (struct octets){ (const uint8_t *)value, strlen(value) });
+}
+
+/* The event stands behind the session, which comes after log_begin(). */
+static void
+add_event(struct log_line *line)
+{
+	const char *event = line->event;
+
+	line->event = NULL;
+	if (event != NULL)
+		add_text(line, "event", event);
+}
+
+void
+log_begin(struct log_line *line, enum log_level level, const char *event)
+{
+	line->level = level;
+	line->event = event;
+	line->len = 0;
+}
+
+void
+log_session(struct log_line *line, uint64_t session)
+{
+	char text[17];
+
+	snprintf(text, sizeof(text), "%016" PRIx64, session);
+	add_text(line, "session", text);
+}
+
+void
+log_octets(struct log_line *line, const char *key, struct octets value)
+{
+	add_event(line);
+	if (add_key(line, key))
+		add_value(line, value);
+}
+
+void
+log_text(struct log_line *line, const char *key, const char *value)
+{
+	add_event(line);
+	add_text(line, key, value != NULL ? value : "");
+}
+
+void
+log_number(struct log_line *line, const char *key, int64_t value)
+{
+	char text[24];
+
+	add_event(line);
+	snprintf(text, sizeof(text), "%" PRId64, value);
+	if (add_key(line, key))
+		add_string(line, text);
+}
+
+/* Time, program and pid, in the form of the target. */
+static int
+make_head(char *out, size_t size, enum log_level level)
+{
+	struct timespec now;
+	struct tm tm;
+	char date[32];
+	int n;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+	if (logger.json)
+		n = snprintf(out, size,
+		    "{\"time\":\"%s.%03ldZ\",\"program\":\"%s\",\"pid\":%ld,"
+		    "\"level\":\"%s\",",
+		    date, now.tv_nsec / 1000000, logger.program, (long)getpid(),
+		    level_names[level]);
+	else
+		n = snprintf(out, size, "%s.%03ldZ %s[%ld]: ", date,
+		    now.tv_nsec / 1000000, logger.program, (long)getpid());
+	return n < (int)size ? n : (int)size - 1;
+}
+
+static ssize_t
+write_once(struct iovec *iov, size_t count)
+{
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = count };
+
+	if (logger.socket)
+		return sendmsg(logger.fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return writev(logger.fd, iov, (int)count);
+}
+
+/* A line that was lost already is not waited for a second time. */
+static void
+write_line(struct iovec *iov, size_t count)
+{
+	struct pollfd ready = { logger.fd, POLLOUT, 0 };
+	ssize_t n = write_once(iov, count);
+
+	if (n == -1 && errno == EAGAIN && logger.lost == 0 &&
+	    poll(&ready, 1, LOG_WAIT_MS) == 1)
+		n = write_once(iov, count);
+	if (n == -1)
+		logger.lost++;
+	else
+		logger.lost = 0;
+}
+
+void
+log_end(struct log_line *line)
+{
+	char head[LOG_HEAD];
+	char tail[LOG_TAIL] = "";
+	struct iovec iov[2] = { { head, 0 }, { line->text, 0 } };
+	int saved = errno;
+
+	add_event(line);
+	if (line->level > logger.level)
+		return;
+	if (logger.lost > 0)
+		snprintf(tail, sizeof(tail),
+		    logger.json ? ",\"lost\":%" PRIu64 : " lost=%" PRIu64,
+		    logger.lost);
+	if (!logger.json && !logger.syslog && line->level <= LOG_IS_WARNING) {
+		add_tail(line, " level=");
+		add_tail(line, level_names[line->level]);
+	}
+	add_tail(line, tail);
+	add_tail(line, logger.json ? "}" : "");
+	if (logger.syslog) {
+		syslog(syslog_levels[line->level], "%s%.*s",
+		    logger.json ? "{" : "", (int)line->len, line->text);
+	} else {
+		add_tail(line, "\n");
+		iov[0].iov_len =
+		    (size_t)make_head(head, sizeof(head), line->level);
+		iov[1].iov_len = line->len;
+		write_line(iov, 2);
+	}
+	errno = saved;
+}
+
+static void
+log_message(
+    enum log_level level, const char *event, const char *format, va_list args)
+{
+	struct log_line line;
+	char text[LOG_VALUE_MAX + 1];
+
+	if (level > logger.level)
+		return;
+	log_begin(&line, level, event);
+	vsnprintf(text, sizeof(text), format, args);
+	log_text(&line, "msg", text);
+	log_end(&line);
+}
+
+void
+log_error(const char *event, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	log_message(LOG_IS_ERROR, event, format, args);
+	va_end(args);
+}
+
+void
+log_warning(const char *event, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	log_message(LOG_IS_WARNING, event, format, args);
+	va_end(args);
+}
+
+void
+log_info(const char *event, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	log_message(LOG_IS_INFO, event, format, args);
+	va_end(args);
+}
+
+void
+log_debug(const char *event, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	log_message(LOG_IS_DEBUG, event, format, args);
+	va_end(args);
+}
+
+_Noreturn void
+fatal(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	log_message(LOG_IS_ERROR, "fatal", format, args);
+	va_end(args);
+	exit(1);
+}

@@ -1,0 +1,205 @@
+/*
+ * Log lines: their form, what is escaped and cut, and that a reader that is
+ * stuck or gone costs lines and nothing else.
+ */
+#include "common/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "conf/conf.h"
+
+static int reader;
+
+static void
+start(int format, int level)
+{
+	struct conf_log conf = { .target = CONF_LOG_FILE,
+		.format = format,
+		.level = level };
+	int fds[2];
+
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
+	log_start("waybill-test", &conf, fds[1]);
+	reader = fds[0];
+}
+
+/* What was written, without time, program and pid. */
+static const char *
+written(void)
+{
+	static char text[8192];
+	ssize_t n = read(reader, text, sizeof(text) - 1);
+	char *body;
+
+	if (n <= 0)
+		return "";
+	text[n] = '\0';
+	if (text[0] == '{') {
+		body = strstr(text, "\"level\"");
+		assert_non_null(body);
+		return body;
+	}
+	body = strstr(text, "]: ");
+	assert_non_null(body);
+	return body + 3;
+}
+
+static void
+session_stands_before_event_and_fields(void **state)
+{
+	struct log_line line;
+
+	(void)state;
+	start(CONF_LOG_TEXT, LOG_IS_INFO);
+	log_begin(&line, LOG_IS_INFO, "login");
+	log_session(&line, 0xc0ffee);
+	log_text(&line, "user", "a");
+	log_number(&line, "count", -3);
+	log_end(&line);
+	assert_string_equal(written(),
+	    "session=0000000000c0ffee event=login user=a count=-3\n");
+	log_begin(&line, LOG_IS_INFO, "start");
+	log_end(&line);
+	assert_string_equal(written(), "event=start\n");
+}
+
+static void
+text_of_peers_is_escaped(void **state)
+{
+	static const struct {
+		const char *value, *text, *json;
+	} cases[] = {
+		{ "plain", "v=plain", "\"v\":\"plain\"" },
+		{ "", "v=\"\"", "\"v\":\"\"" },
+		{ "a b", "v=\"a b\"", "\"v\":\"a b\"" },
+		{ "a=b", "v=\"a=b\"", "\"v\":\"a=b\"" },
+		{ "say \"x\\\"", "v=\"say \\\"x\\\\\\\"\"",
+		    "\"v\":\"say \\\"x\\\\\\\"\"" },
+		{ "a\r\nevent=forged", "v=\"a\\x0d\\x0aevent=forged\"",
+		    "\"v\":\"a\\u000d\\u000aevent=forged\"" },
+		{ "\x1b[2J\x7f", "v=\"\\x1b[2J\\x7f\"",
+		    "\"v\":\"\\u001b[2J\\u007f\"" },
+		{ "\xc3\xa4", "v=\"\\xc3\\xa4\"", "\"v\":\"\\u00c3\\u00a4\"" },
+	};
+	struct log_line line;
+	char expected[512];
+
+	(void)state;
+	for (int json = 0; json < 2; json++) {
+		start(json ? CONF_LOG_JSON : CONF_LOG_TEXT, LOG_IS_INFO);
+		for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+			log_begin(&line, LOG_IS_INFO, "e");
+			log_text(&line, "v", cases[i].value);
+			log_end(&line);
+			snprintf(expected, sizeof(expected),
+			    json ? "\"level\":\"info\",\"event\":\"e\",%s}\n"
+				 : "event=e %s\n",
+			    json ? cases[i].json : cases[i].text);
+			assert_string_equal(written(), expected);
+		}
+	}
+}
+
+static void
+long_values_are_cut_and_long_lines_end_well(void **state)
+{
+	struct log_line line;
+	uint8_t noise[1000];
+	const char *text;
+
+	(void)state;
+	memset(noise, 'a', sizeof(noise));
+	start(CONF_LOG_TEXT, LOG_IS_INFO);
+	log_begin(&line, LOG_IS_INFO, "e");
+	log_octets(&line, "v", (struct octets){ noise, sizeof(noise) });
+	log_end(&line);
+	assert_int_equal(strlen(written()), strlen("event=e v=\n") + 256);
+
+	memset(noise, '\n', sizeof(noise));
+	for (int json = 0; json < 2; json++) {
+		start(json ? CONF_LOG_JSON : CONF_LOG_TEXT, LOG_IS_INFO);
+		log_begin(&line, LOG_IS_ERROR, "e");
+		for (int i = 0; i < 50; i++)
+			log_octets(&line, "v",
+			    (struct octets){ noise, sizeof(noise) });
+		log_end(&line);
+		text = written();
+		assert_true(strlen(text) < 4096);
+		assert_string_equal(text + strlen(text) - (json ? 3 : 14),
+		    json ? "\"}\n" : "\" level=error\n");
+	}
+}
+
+static void
+less_important_lines_are_left_out(void **state)
+{
+	(void)state;
+	start(CONF_LOG_TEXT, LOG_IS_WARNING);
+	log_info("quiet", "%d", 1);
+	log_debug("quiet", "%d", 1);
+	assert_string_equal(written(), "");
+	log_warning("loud", "%s is %d", "it", 1);
+	assert_string_equal(written(),
+	    "event=loud msg=\"it is 1\" level=warning\n");
+}
+
+static void
+a_stuck_reader_costs_lines_and_no_time(void **state)
+{
+	struct timespec before, after;
+	char drain[65536];
+	const char *text;
+	int lines = 0;
+
+	(void)state;
+	start(CONF_LOG_TEXT, LOG_IS_INFO);
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	for (int i = 0; i < 20000; i++)
+		log_info("flood", "%d", i);
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	assert_true(after.tv_sec - before.tv_sec < 2);
+	while (read(reader, drain, sizeof(drain)) > 0)
+		lines++;
+	assert_true(lines > 0);
+	log_info("after", "x");
+	text = written();
+	assert_non_null(strstr(text, "event=after msg=x lost="));
+	log_info("after", "y");
+	assert_string_equal(written(), "event=after msg=y\n");
+}
+
+static void
+a_reader_that_left_does_not_kill(void **state)
+{
+	(void)state;
+	start(CONF_LOG_TEXT, LOG_IS_INFO);
+	close(reader);
+	errno = 42;
+	log_info("nobody", "reads");
+	assert_int_equal(errno, 42);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(session_stands_before_event_and_fields),
+		cmocka_unit_test(text_of_peers_is_escaped),
+		cmocka_unit_test(long_values_are_cut_and_long_lines_end_well),
+		cmocka_unit_test(less_important_lines_are_left_out),
+		cmocka_unit_test(a_stuck_reader_costs_lines_and_no_time),
+		cmocka_unit_test(a_reader_that_left_does_not_kill),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
