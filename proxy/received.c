@@ -13,7 +13,7 @@
 
 /* The bounds of all words together, each with its brackets and its fold. */
 _Static_assert(
-    7 * (WORD_MAX + 8) + 300 < RECEIVED_MAX, "the longest field has room");
+    7 * (WORD_MAX + 8) + 400 < RECEIVED_MAX, "the longest field has room");
 
 struct field {
 	char *text;
@@ -66,7 +66,7 @@ field_word(struct field *field, const char *word)
 static void
 add_from(struct field *field, const struct received_info *info)
 {
-	char text[WORD_MAX + 1], word[WORD_MAX + 16];
+	char text[WORD_MAX + 1], word[WORD_MAX + 24];
 	const char *v6 = strchr(info->addr, ':') ? "IPv6:" : "";
 
 	field_word(field, "Received:");
@@ -82,8 +82,7 @@ add_from(struct field *field, const struct received_info *info)
 	if (info->login == NULL)
 		return;
 	clean(info->login, "-._@+/=!#$%&'*^`{|}~", text);
-	field_word(field, "(authenticated as");
-	snprintf(word, sizeof(word), "%s)", text);
+	snprintf(word, sizeof(word), "(authenticated as %s)", text);
 	field_word(field, word);
 }
 
@@ -107,15 +106,15 @@ add_with(struct field *field, const struct received_info *info)
 static void
 add_id(struct field *field, const char *envid)
 {
-	char word[WORD_MAX + 3], text[WORD_MAX + 1];
+	char word[WORD_MAX + 6], text[WORD_MAX + 1];
 
 	if (envid == NULL || envid[0] == '\0' || strlen(envid) > WORD_MAX)
 		return;
 	clean(envid, "-._@+/=", text);
 	if (strcmp(text, envid) != 0)
 		return;
-	snprintf(word, sizeof(word), strchr(text, '@') ? "<%s>" : "%s", text);
-	field_word(field, "id");
+	snprintf(
+	    word, sizeof(word), strchr(text, '@') ? "id <%s>" : "id %s", text);
 	field_word(field, word);
 }
 
