@@ -131,6 +131,7 @@ class Peer:
     wants = b"220"
     start_timeout = 15.0
     stop_timeout = 10.0
+    stop_signal = signal.SIGTERM
 
     def __init__(self, directory, port=None, host="127.0.0.1"):
         self.dir = pathlib.Path(directory)
@@ -138,9 +139,10 @@ class Peer:
         self.port = port or free_port(host)
         self.log = self.dir / "log"
         self.process = None
+        self.prepared = False
 
     def prepare(self):
-        """Write configuration."""
+        """Make its directory ready, before the first start."""
 
     def command(self):
         """The argument vector of a process that stays in the foreground."""
@@ -161,8 +163,11 @@ class Peer:
         return f"{self.host}:{self.port}"
 
     def start(self):
-        self.dir.mkdir(parents=True, exist_ok=True)
-        self.prepare()
+        """Start it; after stop(), again with the same state and port."""
+        if not self.prepared:
+            self.dir.mkdir(parents=True, exist_ok=True)
+            self.prepare()
+            self.prepared = True
         self.launch()
         try:
             self.wait_ready()
@@ -203,7 +208,7 @@ class Peer:
         if process is None:
             return
         if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(self.stop_signal)
         try:
             process.wait(self.stop_timeout)
         except subprocess.TimeoutExpired:
@@ -218,9 +223,11 @@ class Peer:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
+        wait_until(lambda: not session_members(group),
+                   what=f"the end of {self.name}")
 
     def __enter__(self):
-        return self.start()
+        return self if self.process else self.start()
 
     def __exit__(self, *ignored):
         self.stop()

@@ -113,7 +113,11 @@ class Postfix(Peer):
             # Nothing leaves the machine, whatever a test submits.
             "default_transport": "error:5.7.1 this test sends nothing out",
             "relay_transport": "error:5.7.1 this test sends nothing out",
-            "smtpd_relay_restrictions": "permit_mynetworks, reject",
+            "smtpd_relay_restrictions":
+            "permit_mynetworks, permit_sasl_authenticated, reject",
+            # A login that comes with XCLIENT counts only if SASL is on.
+            "smtpd_sasl_auth_enable": "yes",
+            "smtpd_sasl_exceptions_networks": "127.0.0.0/8",
             "smtpd_authorized_xclient_hosts": self.xclient,
             "smtpd_authorized_xforward_hosts": self.xforward,
             "smtpd_peername_lookup": "no", "smtp_dns_support_level":

@@ -90,7 +90,7 @@ class Saslauthd(Peer):
             conn.settimeout(30)
             conn.connect(str(self.path))
             conn.sendall(packet)
-            answer = conn.recv(1024)
+            answer = b"".join(iter(lambda: conn.recv(1024), b""))
         return answer[2:].decode()
 
 
