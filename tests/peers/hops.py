@@ -94,6 +94,15 @@ class Hop(Peer):
     def violations(self):
         return [event["why"] for event in self.events("violation")]
 
+    forgiven = 0
+
+    def forgive(self):
+        """The violations so far were wanted."""
+        self.forgiven = len(self.violations())
+
+    def unforgiven(self):
+        return self.violations()[self.forgiven:]
+
     def messages(self):
         """Message events; raw holds the octets (RawMsa: still stuffed)."""
         return self.events("message")
