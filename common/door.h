@@ -36,6 +36,7 @@ struct door_owner {
 	const struct door_rule *rules;	/* ends with type 0 */
 	void *arg;			/* door_arg() gives it back */
 	void (*closed)(struct asker *);	/* may be NULL */
+	unsigned accept_max;		/* let in a turn; 0: the door's choice */
 };
 
 /*
@@ -63,7 +64,7 @@ size_t door_asker_count(const struct door *);
 /* Write what this turn has gathered, on every door; at the end of a turn. */
 void door_flush_all(void);
 
-/* Close the door and its askers; fd stays open. */
+/* Close the door and its askers, each with closed(); fd stays open. */
 void door_free(struct door *);
 
 #endif
