@@ -63,22 +63,32 @@ value_of(const char *line, const char *key)
 }
 
 static void
+keep(char *out, size_t size, const char *value)
+{
+	size_t len = strlen(value);
+
+	if (len >= size)
+		fail_msg("too long: %s", value);
+	memcpy(out, value, len + 1);
+}
+
+static void
 golden_line(struct golden *g, char *line)
 {
 	const char *v;
 
 	if ((v = value_of(line, "= ")) != NULL)
-		snprintf(g->title, sizeof(g->title), "%s", v);
+		keep(g->title, sizeof(g->title), v);
 	else if ((v = value_of(line, "msa: ")) != NULL)
 		g->caps = caps_of(line + 5);
 	else if ((v = value_of(line, "mint: ")) != NULL)
-		snprintf(g->mint, sizeof(g->mint), "%s", v);
+		keep(g->mint, sizeof(g->mint), v);
 	else if ((v = value_of(line, "extra: ")) != NULL)
 		g->extra = strtoull(v, NULL, 10);
 	else if ((v = value_of(line, "C: ")) != NULL)
-		snprintf(g->client, sizeof(g->client), "%s", v);
+		keep(g->client, sizeof(g->client), v);
 	else if ((v = value_of(line, "S: ")) != NULL)
-		snprintf(g->msa, sizeof(g->msa), "%s\r\n", v);
+		keep(g->msa, sizeof(g->msa), v);
 	else if (strcmp(line, "track") == 0)
 		g->track = true;
 	else if (strcmp(line, "utf8") == 0)
@@ -117,8 +127,12 @@ golden_open(const char *path)
 static void
 compare(const struct golden *g, long len, const struct rewrite_line *line)
 {
-	if (len < 0 || strcmp(line->text, g->msa) != 0)
+	size_t expected = strlen(g->msa);
+
+	if (len < 0 || line->len != expected + 2 ||
+	    memcmp(line->text, g->msa, expected) != 0)
 		fail_msg("%s: got %s", g->title, len < 0 ? "-1" : line->text);
+	assert_string_equal(line->text + expected, "\r\n");
 	assert_int_equal(len, line->len);
 	assert_int_equal(len, strlen(line->text));
 }
