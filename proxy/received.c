@@ -24,14 +24,16 @@ struct field {
 static const char words[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 			    "abcdefghijklmnopqrstuvwxyz0123456789";
 
-/* Copy src, at most WORD_MAX octets; what is not in also or alphanumeric is
- * replaced, so that nothing can end the field or a comment early. */
+/*
+ * Copy src, at most WORD_MAX octets; what is not in also or alphanumeric is
+ * replaced, so that nothing can end the field or a comment early.
+ */
 static void
 clean(const char *src, const char *also, char *out)
 {
 	size_t n = 0;
 
-	for (; src[n] != '\0' && n < WORD_MAX; n++)
+	for (; n < WORD_MAX && src[n] != '\0'; n++)
 		out[n] = strchr(words, src[n]) || strchr(also, src[n]) ? src[n]
 								       : '?';
 	out[n] = '\0';
