@@ -1,0 +1,142 @@
+/*
+ * Sealing what the vault keeps (NIST SP 800-38D, RFC 5869).
+ */
+#include "secrets/seal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/kdf.h>
+#include <openssl/rand.h>
+
+/* One context serves every box: the keeper has one thread. */
+static EVP_CIPHER_CTX *
+gcm_context(void)
+{
+	static EVP_CIPHER_CTX *ctx;
+
+	if (ctx == NULL)
+		ctx = EVP_CIPHER_CTX_new();
+	return ctx;
+}
+
+static int
+gcm_close(
+    EVP_CIPHER_CTX *ctx, struct octets with, struct octets plain, uint8_t *out)
+{
+	int len;
+
+	if (EVP_EncryptUpdate(ctx, NULL, &len, with.data, (int)with.len) != 1 ||
+	    EVP_EncryptUpdate(ctx, out, &len, plain.data, (int)plain.len) !=
+		1 ||
+	    EVP_EncryptFinal_ex(ctx, out + plain.len, &len) != 1)
+		return -1;
+	if (EVP_CIPHER_CTX_ctrl(
+		ctx, EVP_CTRL_GCM_GET_TAG, SEAL_TAG_LEN, out + plain.len) != 1)
+		return -1;
+	return 0;
+}
+
+int
+seal_close(const uint8_t key[SEAL_KEY_LEN], struct octets with,
+    struct octets plain, uint8_t *out)
+{
+	EVP_CIPHER_CTX *ctx = gcm_context();
+	int rc = -1;
+
+	if (ctx != NULL && RAND_bytes(out, SEAL_NONCE_LEN) == 1 &&
+	    EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, out) == 1)
+		rc = gcm_close(ctx, with, plain, out + SEAL_NONCE_LEN);
+	EVP_CIPHER_CTX_reset(ctx);
+	return rc;
+}
+
+static int
+gcm_open(
+    EVP_CIPHER_CTX *ctx, struct octets with, struct octets text, uint8_t *out)
+{
+	uint8_t tag[SEAL_TAG_LEN];
+	int len;
+
+	memcpy(tag, text.data + text.len, SEAL_TAG_LEN);
+	if (EVP_DecryptUpdate(ctx, NULL, &len, with.data, (int)with.len) != 1 ||
+	    EVP_DecryptUpdate(ctx, out, &len, text.data, (int)text.len) != 1 ||
+	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, SEAL_TAG_LEN, tag) !=
+		1)
+		return -1;
+	return EVP_DecryptFinal_ex(ctx, out + text.len, &len) == 1 ? 0 : -1;
+}
+
+int
+seal_open(const uint8_t key[SEAL_KEY_LEN], struct octets with,
+    struct octets box, uint8_t *out)
+{
+	EVP_CIPHER_CTX *ctx = gcm_context();
+	struct octets text;
+	int rc = -1;
+
+	if (box.len < SEAL_OVERHEAD)
+		return -1;
+	text.data = box.data + SEAL_NONCE_LEN;
+	text.len = box.len - SEAL_OVERHEAD;
+	if (ctx != NULL &&
+	    EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, box.data) ==
+		1)
+		rc = gcm_open(ctx, with, text, out);
+	EVP_CIPHER_CTX_reset(ctx);
+	if (rc == -1)
+		OPENSSL_cleanse(out, text.len);
+	return rc;
+}
+
+int
+seal_derive(const uint8_t secret[SEAL_KEY_LEN], const char *purpose,
+    uint8_t *out, size_t len)
+{
+	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
+	EVP_KDF_CTX *ctx = kdf != NULL ? EVP_KDF_CTX_new(kdf) : NULL;
+	int rc = -1;
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(
+		    OSSL_KDF_PARAM_DIGEST, (char *)(uintptr_t) "SHA256", 0),
+		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY,
+		    (void *)(uintptr_t)secret, SEAL_KEY_LEN),
+		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO,
+		    (void *)(uintptr_t)purpose, strlen(purpose)),
+		OSSL_PARAM_construct_end(),
+	};
+
+	if (ctx != NULL && EVP_KDF_derive(ctx, out, len, params) == 1)
+		rc = 0;
+	EVP_KDF_CTX_free(ctx);
+	EVP_KDF_free(kdf);
+	return rc;
+}
+
+int
+seal_hash(const uint8_t key[SEAL_KEY_LEN], const char *purpose,
+    struct octets data, uint8_t out[SEAL_HASH_LEN])
+{
+	size_t purpose_len = strlen(purpose) + 1;
+	uint8_t mac[EVP_MAX_MD_SIZE];
+	uint8_t *input = malloc(purpose_len + data.len);
+	int rc = -1;
+
+	if (input == NULL)
+		return -1;
+	memcpy(input, purpose, purpose_len);
+	if (data.len != 0)
+		memcpy(input + purpose_len, data.data, data.len);
+	if (HMAC(EVP_sha256(), key, SEAL_KEY_LEN, input, purpose_len + data.len,
+		mac, NULL) != NULL) {
+		memcpy(out, mac, SEAL_HASH_LEN);
+		rc = 0;
+	}
+	OPENSSL_cleanse(mac, sizeof(mac));
+	free(input);
+	return rc;
+}
