@@ -19,7 +19,7 @@
 #define OURS (CAP_STARTTLS | CAP_AUTH | CAP_MTRK | CAP_XMTRK)
 
 static const char *const keywords[] = {
-#define X(name, keyword) [CAPX_##name] = keyword,
+#define X(name, keyword) [CAPX_##name] = (keyword),
 	CAPS_LIST(X)
 #undef X
 };

@@ -51,8 +51,10 @@ skip(struct data_span *in, size_t len)
 static enum name_kind
 read_name(const uint8_t *at, size_t have, size_t *name, size_t *len)
 {
-	size_t i = 0, max = have < HEADER_NAME_MAX ? have : HEADER_NAME_MAX;
+	size_t i = 0, max = have;
 
+	if (max > HEADER_NAME_MAX)
+		max = HEADER_NAME_MAX;
 	while (i < max && at[i] > ' ' && at[i] < 127 && at[i] != ':')
 		i++;
 	*name = i;

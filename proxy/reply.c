@@ -271,17 +271,15 @@ reply_append_envid(
 		need = 0;
 	if (r->len + need > size)
 		return 0;
-	memcpy(out, r->text, body);
+	out = mempcpy(out, r->text, body);
 	if (need != 0) {
-		out += body;
 		if (space)
 			*out++ = ' ';
 		*out++ = '[';
-		memcpy(out, envid, add);
-		out[add] = ']';
-		out += add + 1;
-	} else
-		out += body;
-	memcpy(out, "\r\n", 2);
+		out = mempcpy(out, envid, add);
+		*out++ = ']';
+	}
+	*out++ = '\r';
+	*out = '\n';
 	return r->len + need;
 }
