@@ -41,18 +41,17 @@ attr_write(const char *attr, const char *value, char *out, size_t size)
 static int
 lines_add(struct xclient_lines *lines, const char *attrs)
 {
-	char *line = NULL;
+	size_t len = 0, more = strlen(attrs);
 
 	if (lines->count > 0)
-		line = lines->line[lines->count - 1];
-	if (line == NULL ||
-	    strlen(line) + strlen(attrs) + strlen(CRLF) > XCLIENT_LINE_MAX) {
+		len = strlen(lines->line[lines->count - 1]);
+	if (len == 0 || len + more + strlen(CRLF) > XCLIENT_LINE_MAX) {
 		if (lines->count == XCLIENT_LINES)
 			return -1;
-		line = lines->line[lines->count++];
-		memcpy(line, COMMAND, sizeof(COMMAND));
+		len = strlen(COMMAND);
+		memcpy(lines->line[lines->count++], COMMAND, len);
 	}
-	strcat(line, attrs);
+	memcpy(lines->line[lines->count - 1] + len, attrs, more + 1);
 	return 0;
 }
 
@@ -164,7 +163,7 @@ xclient_build(const struct xclient_client *client, unsigned attrs,
 		rc |= add_port(out, "PORT", client->port);
 	rc |= add_name_and_addr(out, attrs, client);
 	for (size_t i = 0; i < out->count; i++)
-		strcat(out->line[i], CRLF);
+		memcpy(out->line[i] + strlen(out->line[i]), CRLF, sizeof(CRLF));
 	return rc;
 }
 
