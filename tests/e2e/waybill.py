@@ -32,6 +32,7 @@ by root, its children run as users that every Debian has.
     .kill()                SIGKILL to waybilld alone
 """
 
+import atexit
 import base64
 import hashlib
 import json
@@ -49,8 +50,8 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from peers import (Authority, PeerFailed, Sasldb, free_port,  # noqa: E402
-                   session_members, wait_until)
-from peers.base import Peer, ROOT  # noqa: E402
+                   room, session_members, wait_until)
+from peers.base import Peer, ROOT, closed_part  # noqa: E402
 
 HOSTNAME = "submit.example.test"
 USERS = {"alice": "alice's secret", "carol": "carol's secret"}
@@ -71,6 +72,24 @@ class Unclean(AssertionError):
 def build_directory():
     path = pathlib.Path(os.environ.get("WAYBILL_BUILD", ROOT / "build"))
     return path if path.is_absolute() else ROOT / path
+
+
+OPEN_BUILDS = {}
+
+
+def open_build(build):
+    """Where the programs can be reached by the users that they run as: a
+    checkout of root's is often closed to them."""
+    if os.geteuid() != 0 or not closed_part(build):
+        return build
+    if build not in OPEN_BUILDS:
+        copy = room("build")
+        atexit.register(shutil.rmtree, copy, ignore_errors=True)
+        for part in ("sbin", "bin", "libexec"):
+            if (build / part).is_dir():
+                shutil.copytree(build / part, copy / part)
+        OPEN_BUILDS[build] = copy
+    return OPEN_BUILDS[build]
 
 
 def unescape(value):
@@ -121,7 +140,7 @@ class Waybill(Peer):
                  tls=None, build=None, **sections):
         super().__init__(directory)
         self.users = USERS if users is None else users
-        self.build = pathlib.Path(build or build_directory())
+        self.build = open_build(pathlib.Path(build or build_directory()))
         self.env = env or {}
         self.msa = msa
         self.names = names
@@ -136,6 +155,7 @@ class Waybill(Peer):
         self.conf = self.dir / "waybill.conf"
         self.log = self.dir / "output"
         self.seen = 0
+        self.crashed = []
 
     # Configuration
 
@@ -244,13 +264,14 @@ class Waybill(Peer):
         process, self.process = self.process, None
         process.kill()
         process.wait()
+        self.crashed.append(process.pid)
         return process.pid
 
     def stop(self):
         process = self.process
+        self.await_orphans()
         if process is None:
             return
-        pids = [process.pid, *self.children()]
         self.process = None
         if process.poll() is None:
             process.terminate()
@@ -265,14 +286,31 @@ class Waybill(Peer):
             process.kill()
             process.wait()
         self.stopped(process.pid)
-        self.check_clean(hung, left, pids)
+        self.check_clean(process, hung, left)
 
-    def check_clean(self, hung, left, pids):
+    def await_orphans(self):
+        """The children of a killed waybilld end by themselves."""
+        for session in self.crashed:
+            try:
+                wait_until(lambda: not session_members(session),
+                           self.stop_timeout)
+            except PeerFailed:
+                left = [process_name(pid)
+                        for pid in session_members(session)]
+                self.stopped(session)
+                raise Unclean(f"{left} outlived a killed waybilld:\n"
+                              f"{self.log_tail()}") from None
+        self.crashed = []
+
+    def check_clean(self, process, hung, left):
         if hung:
-            raise Unclean(f"waybilld did not end on SIGTERM; processes were "
-                          f"{pids}, then {left}:\n{self.log_tail()}")
+            raise Unclean(f"waybilld did not end on SIGTERM, nor did {left}:"
+                          f"\n{self.log_tail()}")
         if left:
             raise Unclean(f"waybilld left {left} behind:\n{self.log_tail()}")
+        if process.returncode != 0:
+            raise Unclean(f"waybilld ended with status {process.returncode}:"
+                          f"\n{self.log_tail()}")
         text = self.log.read_text(errors="replace")
         match = SANITIZER.search(text)
         if match:

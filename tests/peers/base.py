@@ -82,12 +82,20 @@ def room(name="peer"):
     return path
 
 
-def check_passable(path):
-    """Raise PeerFailed if other users cannot get to path."""
+def closed_part(path):
+    """The directory on the way to path that other users cannot pass."""
     for part in [path, *path.parents]:
         if part.exists() and not part.stat().st_mode & 0o001:
-            raise PeerFailed(f"{part} is closed to other users, so nothing "
-                             f"can run in {path}; use peers.room()")
+            return part
+    return None
+
+
+def check_passable(path):
+    """Raise PeerFailed if other users cannot get to path."""
+    part = closed_part(path)
+    if part:
+        raise PeerFailed(f"{part} is closed to other users, so nothing can "
+                         f"run in {path}; use peers.room()")
 
 
 def unpacked(name):
@@ -109,6 +117,14 @@ def libraries(tree):
     found = {str(lib.parent) for lib in tree.glob("**/*.so*")
              if "/perl" not in str(lib)}
     return ":".join(sorted(found))
+
+
+def find_program(name):
+    path = shutil.which(name, path=os.environ.get("PATH", "") +
+                        ":/usr/sbin:/sbin")
+    if not path:
+        raise PeerMissing(f"{name} is missing: tests/install-packages check")
+    return path
 
 
 def is_alive(pid):

@@ -3,9 +3,9 @@ without MTRK that says `250 OK id=...`, delivering to files of its own."""
 
 import os
 import pwd
+import shutil
 
-from .base import (Peer, check_passable, libraries, need_root, unpacked,
-                   wait_until)
+from .base import Peer, check_passable, need_root, unpacked, wait_until
 
 USER = "mail"
 
@@ -78,6 +78,9 @@ class Exim(Peer):
         self.program.write_bytes(
             binary.replace(name, USER.encode().ljust(len(name), b"\0")))
         self.program.chmod(0o755)
+        # It starts itself again as that user, who may not see the tree.
+        for lib in self.tree.glob("usr/lib/**/*.so*"):
+            shutil.copy(lib, self.dir)
         owner = pwd.getpwnam(USER)
         for part in ("spool", "log", "mail"):
             (self.dir / part).mkdir()
@@ -90,7 +93,7 @@ class Exim(Peer):
 
     def environment(self):
         return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C",
-                "LD_LIBRARY_PATH": libraries(self.tree)}
+                "LD_LIBRARY_PATH": str(self.dir)}
 
     def command(self):
         return [self.program, "-C", self.conf, "-bdf", "-q1m",

@@ -58,7 +58,6 @@ class Postfix(Peer):
         need_root("Postfix")
         check_passable(self.dir)
         self.tree = unpacked("postfix")
-        check_passable(self.tree)
         self.conf.mkdir()
         self.write_main()
         self.write_master()

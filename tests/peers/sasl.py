@@ -1,22 +1,13 @@
 """Private SASL password stores: a sasldb file, a saslauthd, and an IMAP
 server that takes its time, as a backend for saslauthd."""
 
-import os
 import pathlib
-import shutil
 import socket
 import subprocess
 import sys
 
-from .base import Peer, PeerFailed, PeerMissing, ROOT, answers, need_root
-
-
-def find_program(name):
-    path = shutil.which(name, path=os.environ.get("PATH", "") +
-                        ":/usr/sbin:/sbin")
-    if not path:
-        raise PeerMissing(f"{name} is missing: tests/install-packages check")
-    return path
+from .base import (Peer, PeerFailed, ROOT, answers, find_program,
+                   need_root)
 
 
 class Sasldb:
