@@ -8,6 +8,7 @@
 #define COMMON_CHILD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/wire.h"
@@ -51,7 +52,7 @@ struct child_orders {
 	void (*drain)(uint64_t ms);
 	/* Write key=value pairs, separated by spaces. */
 	void (*status)(char *out, size_t size);
-	/* Keeper: a new snapshot; returns NULL, or why it is refused. */
+	/* Keeper: a new snapshot; fd is its own to close. NULL, or why not. */
 	const char *(*snapshot)(int fd);
 	/* Keeper: the operator confirms the clock; writes what was done. */
 	bool (*accept_clock)(char *out, size_t size);
@@ -67,7 +68,10 @@ void child_begin(struct child_start *);
 /* The descriptor of that name, taken out: -1 where there is none (left). */
 int child_take_fd(struct child_start *, const char *name);
 
-/* Whole contents of a memfd, read from its start (pread); wipe after use. */
+/*
+ * Whole contents of a memfd, read from its start (pread), with a NUL behind
+ * len; wipe after use. NULL with errno.
+ */
 void *child_read_fd(int fd, size_t *len);
 
 /*
