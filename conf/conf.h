@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "conf/options.h"
 
@@ -72,6 +73,8 @@ enum conf_role {
  * waybilld alone calls it.
  */
 struct conf *conf_read(const char *file);
+/* The same, with its messages to out. */
+struct conf *conf_read_to(const char *file, FILE *out);
 
 /*
  * Write conf into a sealed memfd, and read it back. conf_snapshot_read()

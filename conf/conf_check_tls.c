@@ -1,0 +1,118 @@
+/*
+ * The certificate and its key: there, readable, a pair, and still valid.
+ */
+#include "conf/conf_reading.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <string.h>
+
+/* A key with a pass phrase cannot be used: nobody is there to be asked. */
+static int
+no_pass_phrase(char *buf, int size, int writing, void *arg)
+{
+	(void)buf;
+	(void)size;
+	(void)writing;
+	*(bool *)arg = true;
+	return -1;
+}
+
+/* The option's file, or NULL after a mistake was written down. */
+static FILE *
+open_pem(struct conf_reading *r, const char *option, const char *path)
+{
+	FILE *f;
+
+	if (*path == '\0') {
+		if (!conf_is_bad(r, "tls", "", option))
+			conf_mistake(r, conf_line(r, "tls", "", option),
+			    "no %s; set it in tls { ... } to a PEM file",
+			    option);
+		return NULL;
+	}
+	f = fopen(path, "re");
+	if (f == NULL)
+		conf_mistake(r, conf_line(r, "tls", "", option),
+		    "%s \"%.200s\" cannot be read: %s; correct its path, or "
+		    "its "
+		    "mode for the user who starts waybilld",
+		    option, path, strerror(errno));
+	return f;
+}
+
+static X509 *
+read_certificate(struct conf_reading *r)
+{
+	const char *path = r->conf->tls.certificate;
+	FILE *f = open_pem(r, "certificate", path);
+	X509 *certificate;
+
+	if (f == NULL)
+		return NULL;
+	certificate = PEM_read_X509_AUX(f, NULL, NULL, NULL);
+	fclose(f);
+	if (certificate == NULL)
+		conf_mistake(r, conf_line(r, "tls", "", "certificate"),
+		    "certificate \"%.200s\" holds no PEM certificate; give the "
+		    "file that begins with -----BEGIN CERTIFICATE-----",
+		    path);
+	return certificate;
+}
+
+static EVP_PKEY *
+read_key(struct conf_reading *r)
+{
+	const char *path = r->conf->tls.key;
+	FILE *f = open_pem(r, "key", path);
+	bool asked = false;
+	EVP_PKEY *key;
+
+	if (f == NULL)
+		return NULL;
+	key = PEM_read_PrivateKey(f, NULL, no_pass_phrase, &asked);
+	fclose(f);
+	if (key == NULL)
+		conf_mistake(r, conf_line(r, "tls", "", "key"),
+		    asked ? "key \"%.200s\" has a pass phrase; remove it with "
+			    "openssl "
+			    "pkey"
+			  : "key \"%.200s\" holds no PEM private key; give the "
+			    "file that begins with -----BEGIN PRIVATE KEY-----",
+		    path);
+	return key;
+}
+
+static void
+check_dates(struct conf_reading *r, X509 *certificate)
+{
+	int line = conf_line(r, "tls", "", "certificate");
+
+	if (X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0)
+		conf_warning(r, line, "the certificate has expired; renew it");
+	if (X509_cmp_current_time(X509_get0_notBefore(certificate)) > 0)
+		conf_warning(r, line,
+		    "the certificate is not valid yet; is "
+		    "the clock right?");
+}
+
+void
+conf_check_tls(struct conf_reading *r)
+{
+	X509 *certificate = read_certificate(r);
+	EVP_PKEY *key = read_key(r);
+
+	if (certificate != NULL)
+		check_dates(r, certificate);
+	if (certificate != NULL && key != NULL &&
+	    X509_check_private_key(certificate, key) != 1)
+		conf_mistake(r, conf_line(r, "tls", "", "key"),
+		    "key and certificate are no pair; give the key that the "
+		    "certificate was made for");
+	X509_free(certificate);
+	EVP_PKEY_free(key);
+	ERR_clear_error();
+}
