@@ -1,0 +1,188 @@
+/*
+ * Lines to and from the submission server, each within a time limit.
+ */
+#include "token/channel.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+
+#include "token/dial.h"
+#include "token/tls.h"
+
+int
+channel_open(
+    struct channel *c, const struct options *o, struct problem *problem)
+{
+	*c = (struct channel){ .options = o, .problem = problem };
+	c->fd = dial_server(o, problem);
+	return c->fd < 0 ? -1 : 0;
+}
+
+static int
+lost(struct channel *c, const char *doing)
+{
+	const struct options *o = c->options;
+
+	if (errno == ETIMEDOUT)
+		return problem_set(c->problem, PROBLEM_SERVER,
+		    "%s port %u did not answer within %d seconds", o->server,
+		    o->port_number, DIAL_SILENCE / 1000);
+	return problem_set(c->problem, PROBLEM_SERVER,
+	    "lost the connection to %s port %u while %s: %s", o->server,
+	    o->port_number, doing,
+	    errno == 0 ? "closed by the server" : strerror(errno));
+}
+
+/*
+ * What a TLS call wants before it is called again: 0 after waiting for it, or
+ * -1 with errno, which is 0 where the other side closed.
+ */
+static int
+wait_for_tls(struct channel *c, int rc, int64_t deadline)
+{
+	switch (SSL_get_error(c->ssl, rc)) {
+	case SSL_ERROR_WANT_READ:
+		return dial_wait(c->fd, POLLIN, deadline);
+	case SSL_ERROR_WANT_WRITE:
+		return dial_wait(c->fd, POLLOUT, deadline);
+	case SSL_ERROR_SYSCALL:
+		return -1;
+	case SSL_ERROR_ZERO_RETURN:
+		errno = 0;
+		return -1;
+	default:
+		errno = ERR_peek_error() != 0 ? EPROTO : 0;
+		return -1;
+	}
+}
+
+int
+channel_start_tls(struct channel *c)
+{
+	int64_t deadline = dial_clock() + DIAL_SILENCE;
+	int rc;
+
+	if (c->len > 0)
+		return problem_set(c->problem, PROBLEM_SERVER,
+		    "%s sent something in the clear behind STARTTLS; somebody "
+		    "may be in between",
+		    c->options->server);
+	if (tls_prepare(c) != 0)
+		return -1;
+	for (;;) {
+		ERR_clear_error();
+		errno = 0;
+		rc = SSL_connect(c->ssl);
+		if (rc == 1)
+			return 0;
+		if (wait_for_tls(c, rc, deadline) == 0)
+			continue;
+		if (errno == ETIMEDOUT)
+			return lost(c, "starting TLS");
+		return tls_explain(c);
+	}
+}
+
+/* One read or write; the number of octets, 0 to try again, -1 with errno. */
+static ssize_t
+read_some(struct channel *c, int64_t deadline)
+{
+	size_t room = sizeof(c->in) - c->len;
+	ssize_t n;
+
+	errno = 0;
+	if (c->ssl != NULL) {
+		ERR_clear_error();
+		n = SSL_read(c->ssl, c->in + c->len, (int)room);
+		return n > 0 ? n : wait_for_tls(c, (int)n, deadline);
+	}
+	n = recv(c->fd, c->in + c->len, room, 0);
+	if (n > 0)
+		return n;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return dial_wait(c->fd, POLLIN, deadline);
+	return -1;
+}
+
+static ssize_t
+write_some(struct channel *c, const char *text, size_t len, int64_t deadline)
+{
+	ssize_t n;
+
+	errno = 0;
+	if (c->ssl != NULL) {
+		ERR_clear_error();
+		n = SSL_write(c->ssl, text, (int)len);
+		return n > 0 ? n : wait_for_tls(c, (int)n, deadline);
+	}
+	n = send(c->fd, text, len, MSG_NOSIGNAL);
+	if (n >= 0)
+		return n;
+	if (errno == EAGAIN || errno == EINTR)
+		return dial_wait(c->fd, POLLOUT, deadline);
+	return -1;
+}
+
+int
+channel_write(struct channel *c, const char *text, size_t len)
+{
+	int64_t deadline = dial_clock() + DIAL_SILENCE;
+	ssize_t n;
+
+	for (; len > 0; text += n, len -= (size_t)n) {
+		n = write_some(c, text, len, deadline);
+		if (n < 0)
+			return lost(c, "sending a command");
+	}
+	return 0;
+}
+
+const char *
+channel_read_line(struct channel *c, size_t *len)
+{
+	int64_t deadline = dial_clock() + DIAL_SILENCE;
+	const char *end;
+	ssize_t n;
+
+	while ((end = memmem(c->in, c->len, "\r\n", 2)) == NULL) {
+		if (c->len > CHANNEL_LINE_MAX + 2)
+			break;
+		n = read_some(c, deadline);
+		if (n < 0) {
+			lost(c, "waiting for an answer");
+			return NULL;
+		}
+		c->len += (size_t)n;
+	}
+	if (end == NULL || end - c->in > CHANNEL_LINE_MAX) {
+		problem_set(c->problem, PROBLEM_SERVER,
+		    "%s port %u sends lines that are too long; is it a "
+		    "submission server?",
+		    c->options->server, c->options->port_number);
+		return NULL;
+	}
+	*len = (size_t)(end - c->in);
+	memcpy(c->line, c->in, *len);
+	c->line[*len] = '\0';
+	c->len -= *len + 2;
+	memmove(c->in, end + 2, c->len);
+	return c->line;
+}
+
+void
+channel_close(struct channel *c)
+{
+	if (c->ssl != NULL)
+		SSL_free(c->ssl);
+	if (c->ctx != NULL)
+		SSL_CTX_free(c->ctx);
+	if (c->fd >= 0)
+		close(c->fd);
+	explicit_bzero(c, sizeof(*c));
+	c->fd = -1;
+}

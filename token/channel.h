@@ -1,0 +1,47 @@
+/*
+ * Lines to and from the submission server, in TLS as soon as there is any
+ * (RFC 3207, RFC 8314), each within a time limit.
+ */
+#ifndef TOKEN_CHANNEL_H
+#define TOKEN_CHANNEL_H
+
+#include <openssl/ssl.h>
+
+#include "token/options.h"
+
+#define CHANNEL_LINE_MAX 2048
+
+struct channel {
+	const struct options *options;
+	struct problem *problem;
+	int fd;
+	SSL_CTX *ctx;
+	SSL *ssl; /* NULL before the handshake */
+	size_t len;
+	char in[8192]; /* read and not yet taken */
+	char line[CHANNEL_LINE_MAX + 1];
+};
+
+/*
+ * Connect. Both must live as long as the channel; the problem is set
+ * by whatever returns -1. channel_close() is due in every case.
+ */
+int channel_open(struct channel *, const struct options *, struct problem *);
+
+/*
+ * Make TLS of it: 1.2 or later, the certificate verified against the name of
+ * the server unless options say otherwise. Octets that came before the
+ * handshake are an attack (RFC 3207 4.2, 6) and fail it.
+ */
+int channel_start_tls(struct channel *);
+
+/* Write all of it. */
+int channel_write(struct channel *, const char *text, size_t len);
+
+/* The next line without its CRLF, NUL terminated, until the next call. */
+const char *channel_read_line(struct channel *, size_t *len);
+
+/* Close, and wipe what came and went. */
+void channel_close(struct channel *);
+
+#endif

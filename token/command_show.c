@@ -1,0 +1,178 @@
+/*
+ * waybill show: what is known of one message.
+ */
+#include "token/commands.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "token/ask.h"
+#include "token/print.h"
+#include "token/words.h"
+
+static const struct print_key message_keys[] = { { "envid", PRINT_TEXT },
+	{ "time", PRINT_TEXT }, { "state", PRINT_TEXT },
+	{ "size", PRINT_NUMBER }, { "from", PRINT_TEXT }, { "id", PRINT_TEXT },
+	{ "subject", PRINT_HEADER }, { "msa", PRINT_TEXT },
+	{ "queue", PRINT_TEXT }, { "tracked", PRINT_TEXT },
+	{ "mtrk", PRINT_FLAG }, { NULL, PRINT_TEXT } };
+
+static const struct print_key reply_keys[] = { { "to", PRINT_TEXT },
+	{ "code", PRINT_NUMBER }, { "text", PRINT_TEXT },
+	{ NULL, PRINT_TEXT } };
+
+/* What a word of the answer means to people. */
+struct meaning {
+	const char *value;
+	const char *text;
+};
+
+static const struct meaning states[] = {
+	{ "accepted", "accepted by the mail server" },
+	{ "unknown",
+	    "sent, but the mail server's answer was lost: it may have "
+	    "arrived or not" },
+	{ NULL, NULL },
+};
+
+static const struct meaning trackings[] = {
+	{ "yes", "on" },
+	{ "no", "off" },
+	{ "client", "on, by the mail program, which keeps the secret itself" },
+	{ NULL, NULL },
+};
+
+static void
+json_records(struct json *j, const struct answer *a, const char *word)
+{
+	for (size_t i = 0; i < a->count; i++) {
+		struct answer one = { .records = &a->records[i], .count = 1 };
+
+		if (strcmp(a->records[i]->word, word) != 0)
+			continue;
+		json_begin(j, NULL, '{');
+		print_json_fields(j, a->records[i], reply_keys);
+		print_json_cut(j, &one, word);
+		json_end(j, '}');
+	}
+}
+
+static void
+show_json(const struct answer *a)
+{
+	struct json j = { .out = stdout };
+
+	json_begin(&j, NULL, '{');
+	for (size_t i = 0; i < a->count; i++)
+		if (strcmp(a->records[i]->word, "message") == 0)
+			print_json_fields(&j, a->records[i], message_keys);
+	print_json_cut(&j, a, "message");
+	json_begin(&j, "recipients", '[');
+	json_records(&j, a, "recipient");
+	json_end(&j, ']');
+	for (size_t i = 0; i < a->count; i++) {
+		if (strcmp(a->records[i]->word, "reply") != 0)
+			continue;
+		json_begin(&j, "reply", '{');
+		print_json_fields(&j, a->records[i], reply_keys);
+		json_end(&j, '}');
+		break;
+	}
+	json_end(&j, '}');
+	putchar('\n');
+}
+
+static void
+print_meaning(const char *label, const struct answer_field *f,
+    const struct meaning *meanings)
+{
+	if (f == NULL)
+		return;
+	for (; meanings->value != NULL; meanings++)
+		if (strcmp(meanings->value, f->value) == 0) {
+			print_line(stdout, label, meanings->text,
+			    strlen(meanings->text));
+			return;
+		}
+	print_field(stdout, label, f);
+}
+
+static void
+print_subject(const struct answer_field *f)
+{
+	size_t len;
+	char *decoded;
+
+	if (f == NULL)
+		return;
+	decoded = words_decode(f->value, f->len, &len);
+	if (decoded != NULL)
+		print_line(stdout, "subject", decoded, len);
+	free(decoded);
+}
+
+/* "recipient  250 text" or "reply  250 text". */
+static void
+print_reply(const struct answer_record *r)
+{
+	const struct answer_field *to = answer_get(r, "to");
+	const struct answer_field *code = answer_get(r, "code");
+	const struct answer_field *text = answer_get(r, "text");
+	char *line = NULL;
+	int len;
+
+	len = asprintf(&line, "%s%s%s%s%s", to != NULL ? to->value : "",
+	    to != NULL && code != NULL ? "  " : "",
+	    code != NULL ? code->value : "", text != NULL ? " " : "",
+	    text != NULL ? text->value : "");
+	if (len < 0)
+		return;
+	print_line(stdout, to != NULL ? "to" : "answer", line, (size_t)len);
+	free(line);
+}
+
+static void
+show_text(const struct answer *a)
+{
+	const struct answer_field *from = answer_find(a, "message", "from");
+	char sent[64];
+
+	print_field(stdout, "envelope id", answer_find(a, "message", "envid"));
+	print_time(answer_find(a, "message", "time"), "%Y-%m-%d %H:%M:%S %z",
+	    sent, sizeof(sent));
+	print_line(stdout, "sent", sent, strlen(sent));
+	print_meaning("state", answer_find(a, "message", "state"), states);
+	if (from != NULL && from->len == 0)
+		print_line(stdout, "from", "<>", 2);
+	else
+		print_field(stdout, "from", from);
+	for (size_t i = 0; i < a->count; i++)
+		if (strcmp(a->records[i]->word, "recipient") == 0)
+			print_reply(a->records[i]);
+	print_field(stdout, "message id", answer_find(a, "message", "id"));
+	print_subject(answer_find(a, "message", "subject"));
+	print_field(stdout, "octets", answer_find(a, "message", "size"));
+	print_field(stdout, "mail server", answer_find(a, "message", "msa"));
+	print_field(stdout, "queue id", answer_find(a, "message", "queue"));
+	for (size_t i = 0; i < a->count; i++)
+		if (strcmp(a->records[i]->word, "reply") == 0)
+			print_reply(a->records[i]);
+	print_meaning(
+	    "tracking", answer_find(a, "message", "tracked"), trackings);
+	print_field(stdout, "MTRK sent", answer_find(a, "message", "mtrk"));
+}
+
+int
+command_show(struct command_run *run)
+{
+	struct answer answer = { 0 };
+	int rc = ask_one(run, "SHOW", &answer);
+
+	if (rc == 0 && run->options->json)
+		show_json(&answer);
+	else if (rc == 0)
+		show_text(&answer);
+	answer_free(&answer);
+	return rc;
+}

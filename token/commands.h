@@ -1,0 +1,37 @@
+/*
+ * The commands of waybill, each a row of a table.
+ */
+#ifndef TOKEN_COMMANDS_H
+#define TOKEN_COMMANDS_H
+
+#include "token/client.h"
+
+/* What a command runs with. */
+struct command_run {
+	const struct options *options;
+	struct client *client;
+	struct problem *problem;
+	const char *id; /* its argument: which message; NULL for list */
+};
+
+struct command {
+	const char *name;
+	const char *argument; /* for --help; "" where it takes none */
+	const char *what;
+	/* Returns 0, or -1 with the problem set. Writes to standard output. */
+	int (*run)(struct command_run *);
+};
+
+/* Ends with a name of NULL. */
+extern const struct command commands[];
+
+/* The command of that name, or NULL. */
+const struct command *command_find(const char *name);
+
+/* One for each row. */
+int command_list(struct command_run *);
+int command_show(struct command_run *);
+int command_token(struct command_run *);
+int command_delegate(struct command_run *);
+
+#endif

@@ -1,0 +1,186 @@
+/*
+ * TLS to the submission server: what is trusted, and what to tell the user
+ * where it is not.
+ */
+#include "token/tls.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include "token/text.h"
+
+static const char *
+expected_name(const struct options *o)
+{
+	return o->server_name != NULL ? o->server_name : o->server;
+}
+
+static const char *
+openssl_reason(void)
+{
+	unsigned long error = ERR_peek_last_error();
+	const char *reason = ERR_reason_error_string(error);
+
+	if (reason != NULL)
+		return reason;
+	return ERR_SYSTEM_ERROR(error) ? strerror(ERR_GET_REASON(error))
+				       : "unknown reason";
+}
+
+static int
+failed(struct channel *c, const char *doing)
+{
+	return problem_set(c->problem, PROBLEM_SERVER, "%s failed: %s", doing,
+	    openssl_reason());
+}
+
+static int
+load_authorities(struct channel *c)
+{
+	const struct options *o = c->options;
+
+	if (o->ca_file == NULL) {
+		if (SSL_CTX_set_default_verify_paths(c->ctx) != 1)
+			return failed(c, "loading the system's authorities");
+		return 0;
+	}
+	errno = 0;
+	if (SSL_CTX_load_verify_file(c->ctx, o->ca_file) == 1)
+		return 0;
+	return problem_set(c->problem, PROBLEM_USAGE,
+	    "cannot read authorities from ca_file %s: %s", o->ca_file,
+	    openssl_reason());
+}
+
+/* Names are verified against SANs; an address against addresses there. */
+static int
+expect_name(struct channel *c)
+{
+	const char *name = expected_name(c->options);
+	unsigned char address[sizeof(struct in6_addr)];
+
+	if (inet_pton(AF_INET, name, address) == 1 ||
+	    inet_pton(AF_INET6, name, address) == 1)
+		return X509_VERIFY_PARAM_set1_ip_asc(
+			   SSL_get0_param(c->ssl), name) == 1
+		    ? 0
+		    : -1;
+	SSL_set_hostflags(c->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	return SSL_set1_host(c->ssl, name) == 1 &&
+		SSL_set_tlsext_host_name(c->ssl, name) == 1
+	    ? 0
+	    : -1;
+}
+
+int
+tls_prepare(struct channel *c)
+{
+	ERR_clear_error();
+	c->ctx = SSL_CTX_new(TLS_client_method());
+	if (c->ctx == NULL ||
+	    SSL_CTX_set_min_proto_version(c->ctx, TLS1_2_VERSION) != 1)
+		return failed(c, "starting TLS");
+	if (!c->options->no_verify) {
+		SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, NULL);
+		if (load_authorities(c) != 0)
+			return -1;
+	}
+	c->ssl = SSL_new(c->ctx);
+	if (c->ssl == NULL || SSL_set_fd(c->ssl, c->fd) != 1 ||
+	    expect_name(c) != 0)
+		return failed(c, "starting TLS");
+	return 0;
+}
+
+/* The names a certificate is good for, or its subject, cleaned. */
+static void
+certificate_names(struct channel *c, char *out, size_t size)
+{
+	STACK_OF(GENERAL_NAME) * names;
+	X509 *certificate = SSL_get0_peer_certificate(c->ssl);
+	size_t used = 0;
+
+	out[0] = '\0';
+	if (certificate == NULL)
+		return;
+	names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+		const ASN1_STRING *dns;
+
+		if (name->type != GEN_DNS || size - used < 4)
+			continue;
+		dns = name->d.dNSName;
+		if (used > 0) {
+			memcpy(out + used, ", ", 3);
+			used += 2;
+		}
+		used += text_clean(ASN1_STRING_get0_data(dns),
+		    (size_t)ASN1_STRING_length(dns), out + used, size - used);
+	}
+	GENERAL_NAMES_free(names);
+}
+
+static int
+explain_name(struct channel *c)
+{
+	char names[256];
+
+	certificate_names(c, names, sizeof(names));
+	return problem_set(c->problem, PROBLEM_SERVER,
+	    "the certificate of %s is not for %s but for %s. If that is the "
+	    "server you mean, set server_name in %s",
+	    c->options->server, expected_name(c->options),
+	    names[0] != '\0' ? names : "nobody by name", c->options->file);
+}
+
+static int
+explain_certificate(struct channel *c, long result)
+{
+	const struct options *o = c->options;
+
+	switch (result) {
+	case X509_V_ERR_HOSTNAME_MISMATCH:
+	case X509_V_ERR_IP_ADDRESS_MISMATCH:
+		return explain_name(c);
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+		return problem_set(c->problem, PROBLEM_SERVER,
+		    "the certificate of %s is from an authority that %s does "
+		    "not hold. Set ca_file in %s to the PEM file of the right "
+		    "one",
+		    o->server, o->ca_file != NULL ? o->ca_file : "this machine",
+		    o->file);
+	default:
+		return problem_set(c->problem, PROBLEM_SERVER,
+		    "the certificate of %s is not good: %s", o->server,
+		    X509_verify_cert_error_string(result));
+	}
+}
+
+int
+tls_explain(struct channel *c)
+{
+	const struct options *o = c->options;
+	int error = errno;
+	long result = SSL_get_verify_result(c->ssl);
+
+	if (!o->no_verify && result != X509_V_OK)
+		return explain_certificate(c, result);
+	if (ERR_peek_error() == 0)
+		return problem_set(c->problem, PROBLEM_SERVER,
+		    "%s port %u ended the TLS handshake: %s", o->server,
+		    o->port_number,
+		    error == 0 ? "connection closed" : strerror(error));
+	return problem_set(c->problem, PROBLEM_SERVER,
+	    "TLS with %s port %u failed: %s. Is tls = \"%s\" right for that "
+	    "port? (set in %s)",
+	    o->server, o->port_number, openssl_reason(), o->tls, o->file);
+}

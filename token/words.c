@@ -1,0 +1,154 @@
+/*
+ * Encoded words in header fields, as people read them (RFC 2047).
+ */
+#include "token/words.h"
+
+#include <iconv.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/codec.h"
+
+enum { WORD_MAX = 1024, CHARSET_MAX = 40 };
+
+struct word {
+	char charset[CHARSET_MAX + 1];
+	char encoding;
+	const char *text;
+	size_t len;
+	size_t whole; /* octets of the encoded word */
+};
+
+/* "=?charset[*language]?encoding?text?=" at the start of in. */
+static bool
+parse_word(const char *in, size_t len, struct word *w)
+{
+	const char *end = in + len, *mark, *text, *close;
+	size_t charset;
+
+	if (len < 8 || memcmp(in, "=?", 2) != 0)
+		return false;
+	mark = memchr(in + 2, '?', len - 2);
+	if (mark == NULL || end - mark < 5 || mark[2] != '?')
+		return false;
+	charset = (size_t)(mark - in) - 2;
+	if (charset == 0 || charset > CHARSET_MAX)
+		return false;
+	memcpy(w->charset, in + 2, charset);
+	w->charset[charset] = '\0';
+	w->charset[strcspn(w->charset, "*")] = '\0';
+	w->encoding = mark[1];
+	text = mark + 3;
+	close = memmem(text, (size_t)(end - text), "?=", 2);
+	if (close == NULL || close - text > WORD_MAX)
+		return false;
+	w->text = text;
+	w->len = (size_t)(close - text);
+	w->whole = (size_t)(close - in) + 2;
+	return true;
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return -1;
+}
+
+static long
+decode_q(const char *in, size_t len, char *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (in[i] != '=') {
+			out[n++] = in[i] == '_' ? ' ' : in[i];
+			continue;
+		}
+		if (i + 2 >= len || hex_digit(in[i + 1]) < 0 ||
+		    hex_digit(in[i + 2]) < 0)
+			return -1;
+		out[n++] =
+		    (char)(hex_digit(in[i + 1]) << 4 | hex_digit(in[i + 2]));
+		i += 2;
+	}
+	return (long)n;
+}
+
+/* Append the word's text in UTF-8; false where it cannot be decoded. */
+static bool
+append_word(const struct word *w, char **out, size_t *room)
+{
+	char octets[WORD_MAX + 3], *from = octets;
+	char *at = *out;
+	size_t left, space = *room;
+	iconv_t conversion;
+	long n = -1;
+	bool done;
+
+	if (w->encoding == 'B' || w->encoding == 'b')
+		n = codec_base64_decode(w->text, w->len, true, octets);
+	else if (w->encoding == 'Q' || w->encoding == 'q')
+		n = decode_q(w->text, w->len, octets);
+	if (n < 0)
+		return false;
+	conversion = iconv_open("UTF-8", w->charset);
+	if (conversion == (iconv_t)-1)
+		return false;
+	left = (size_t)n;
+	done = iconv(conversion, &from, &left, &at, &space) != (size_t)-1;
+	iconv_close(conversion);
+	if (!done)
+		return false;
+	*out = at;
+	*room = space;
+	return true;
+}
+
+static size_t
+white_space(const char *at, const char *end)
+{
+	size_t n = 0;
+
+	while (
+	    at + n < end && strchr(" \t\r\n", at[n]) != NULL && at[n] != '\0')
+		n++;
+	return n;
+}
+
+char *
+words_decode(const char *in, size_t len, size_t *out_len)
+{
+	/* No charset takes less than one octet for four of UTF-8. */
+	size_t room = 4 * len + 1;
+	char *out = malloc(room), *put = out;
+	const char *at = in, *end = in + len;
+	bool after_word = false;
+
+	if (out == NULL)
+		return NULL;
+	while (at < end) {
+		size_t gap = after_word ? white_space(at, end) : 0;
+		struct word w;
+
+		if (parse_word(at + gap, (size_t)(end - at) - gap, &w) &&
+		    append_word(&w, &put, &room)) {
+			at += gap + w.whole;
+			after_word = true;
+			continue;
+		}
+		after_word = false;
+		if (room < (size_t)(end - at) + 1)
+			break;
+		*put++ = *at++;
+		room--;
+	}
+	*out_len = (size_t)(put - out);
+	return out;
+}
