@@ -41,7 +41,7 @@
 	M(64, SETTLED, 1, "u8 status")                                         \
 	M(65, FORGET, 512, "struct ticket, 16 octets handle; no answer")       \
 	M(66, LIST, 1024, "struct list_query")                                 \
-	M(67, LISTED, 1048576, "u8 status, u16 n, n of struct list_row")       \
+	M(67, LISTED, 1048576, "u8 status, u8 more, u16 n, n of struct list_row")       \
 	M(68, SHOW, 2048, "struct one_query")                                  \
 	M(69, SHOWN, 1048576, "u8 status, struct mail_record without ticket")  \
 	M(70, TOKEN, 2048, "struct one_query")                                 \

@@ -1,0 +1,356 @@
+/*
+ * The proxy's questions to the keeper; see keeper.h.
+ */
+#include "proxy/keeper.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "common/child.h"
+#include "common/link.h"
+#include "common/log.h"
+#include "common/messages.h"
+#include "common/stream.h"
+#include "conf/conf.h"
+
+enum {
+	KEEPER_SILENT_MAX = 3,		/* then mints are given up at once */
+	KEEPER_TRY_AGAIN_MS = 1000,	/* but for one now and then */
+	KEEPER_ASK_MS = 10000,		/* XMTRK's questions */
+	SETTLES_MAX = 20000,
+	SETTLES_OCTETS_MAX = 64 * 1024 * 1024,
+	SETTLE_RETRY_MS = 500
+};
+
+/* A record that must be written, and perhaps a session that waits for it. */
+struct keeper_settle {
+	uint64_t number;
+	uint64_t who;		/* 0: nobody (any more) */
+	uint64_t question;	/* under way, or 0 */
+	size_t len;
+	uint8_t *body;
+	TAILQ_ENTRY(keeper_settle) next;
+};
+
+static void keeper_ask_settle(struct keeper *, struct keeper_settle *);
+
+static void
+keeper_retry_later(struct keeper *k)
+{
+	struct timeval tv = { 0, SETTLE_RETRY_MS * 1000 };
+
+	if (!evtimer_pending(k->retry, NULL))
+		evtimer_add(k->retry, &tv);
+}
+
+static void
+keeper_ask_all(struct keeper *k)
+{
+	struct keeper_settle *s;
+
+	TAILQ_FOREACH(s, &k->settles, next) {
+		if (s->question == 0)
+			keeper_ask_settle(k, s);
+	}
+}
+
+static void
+keeper_on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	struct keeper *k = arg;
+
+	(void)fd;
+	(void)what;
+	if (link_is_up(k->link))
+		keeper_ask_all(k);
+	else if (!TAILQ_EMPTY(&k->settles))
+		keeper_retry_later(k);
+}
+
+static void
+keeper_on_up(void *arg)
+{
+	struct keeper *k = arg;
+
+	if (k->silent >= KEEPER_SILENT_MAX)
+		log_info("keeper_up", "the keeper is reached again");
+	k->silent = 0;
+	keeper_ask_all(k);
+}
+
+void
+keeper_open(struct keeper *k, struct event_base *base,
+    const struct conf *conf, const struct keeper_answers *answers, void *arg)
+{
+	char path[256];
+
+	memset(k, 0, sizeof(*k));
+	TAILQ_INIT(&k->settles);
+	k->conf = conf;
+	k->answers = answers;
+	k->arg = arg;
+	snprintf(path, sizeof(path), "%s/%s", conf->run_dir,
+	    DOOR_KEEPER_PROXY_PATH);
+	k->link = link_new(base, path, k);
+	k->retry = evtimer_new(base, keeper_on_retry, k);
+	if (k->link == NULL || k->retry == NULL)
+		fatal("out of memory");
+	link_on_up(k->link, keeper_on_up);
+}
+
+static void
+keeper_settle_done(struct keeper *k, struct keeper_settle *s)
+{
+	TAILQ_REMOVE(&k->settles, s, next);
+	k->settle_count--;
+	k->settle_octets -= s->len;
+	free(s->body);
+	free(s);
+}
+
+void
+keeper_close(struct keeper *k)
+{
+	struct keeper_settle *s;
+
+	if (k->settle_count > 0)
+		log_error("records_lost", "%zu records could not be handed "
+		    "to the keeper", k->settle_count);
+	while ((s = TAILQ_FIRST(&k->settles)) != NULL)
+		keeper_settle_done(k, s);
+	link_free(k->link);
+	event_free(k->retry);
+	wire_free(&k->body);
+}
+
+/* Did the keeper leave us without answers so often that waiting is vain? */
+static bool
+keeper_is_silent(struct keeper *k)
+{
+	uint64_t now = stream_now();
+
+	if (k->silent < KEEPER_SILENT_MAX)
+		return false;
+	if (now - k->silent_since < KEEPER_TRY_AGAIN_MS)
+		return true;
+	k->silent_since = now;	/* this one tries */
+	return false;
+}
+
+static void
+keeper_on_minted(void *arg, uint64_t who, unsigned type,
+    struct wire_in *body)
+{
+	struct keeper *k = arg;
+	struct minted minted = { .status = KEEPER_UNAVAILABLE };
+
+	if (type == MSG_MINTED) {
+		minted_get(body, &minted);
+		if (wire_end(body) == -1)
+			fatal("the keeper's answer to a mint is malformed");
+		k->silent = 0;
+	} else if (++k->silent == KEEPER_SILENT_MAX) {
+		k->silent_since = stream_now();
+		log_error("keeper_silent", "the keeper does not answer: "
+		    "messages go out untracked or are deferred "
+		    "(tracking without_vault)");
+	}
+	k->answers->minted(k->arg, who, &minted);
+}
+
+bool
+keeper_mint(struct keeper *k, const struct mint *mint, uint64_t who)
+{
+	if (keeper_is_silent(k))
+		return false;
+	wire_begin(&k->body);
+	mint_put(&k->body, mint);
+	return link_ask(k->link, MSG_MINT, &k->body,
+	    (unsigned)k->conf->tracking.mint_timeout, keeper_on_minted,
+	    who) != 0;
+}
+
+void
+keeper_describe(struct keeper *k, const struct mail_record *record)
+{
+	wire_begin(&k->body);
+	mail_record_put(&k->body, record);
+	link_tell(k->link, MSG_DESCRIBE, &k->body);
+}
+
+static struct keeper_settle *
+keeper_find_settle(struct keeper *k, uint64_t number)
+{
+	struct keeper_settle *s;
+
+	TAILQ_FOREACH(s, &k->settles, next) {
+		if (s->number == number)
+			return s;
+	}
+	return NULL;
+}
+
+/* Tell who waits, once: its reply passes whether or not it is stored. */
+static void
+keeper_settle_tell(struct keeper *k, struct keeper_settle *s, bool stored)
+{
+	uint64_t who = s->who;
+
+	s->who = 0;
+	if (who != 0)
+		k->answers->settled(k->arg, who, stored);
+}
+
+static void
+keeper_on_settled(void *arg, uint64_t number, unsigned type,
+    struct wire_in *body)
+{
+	struct keeper *k = arg;
+	struct keeper_settle *s = keeper_find_settle(k, number);
+	uint8_t status = KEEPER_UNAVAILABLE;
+
+	if (s == NULL)
+		return;
+	s->question = 0;
+	if (type == MSG_SETTLED) {
+		status = wire_get_u8(body);
+		if (wire_end(body) == -1)
+			fatal("the keeper's answer to a settle is malformed");
+	}
+	if (status == KEEPER_UNAVAILABLE) {
+		keeper_settle_tell(k, s, false);
+		keeper_retry_later(k);
+		return;
+	}
+	if (status != KEEPER_OK)
+		log_error("record_refused", "the keeper refuses a record "
+		    "(status %u)", status);
+	keeper_settle_tell(k, s, status == KEEPER_OK);
+	keeper_settle_done(k, s);
+}
+
+static void
+keeper_ask_settle(struct keeper *k, struct keeper_settle *s)
+{
+	wire_begin(&k->body);
+	wire_put_raw(&k->body, s->body, s->len);
+	s->question = link_ask(k->link, MSG_SETTLE, &k->body,
+	    (unsigned)k->conf->tracking.settle_timeout, keeper_on_settled,
+	    s->number);
+	if (s->question == 0)
+		keeper_retry_later(k);
+}
+
+bool
+keeper_settle(struct keeper *k, const struct mail_record *record,
+    uint64_t who)
+{
+	struct keeper_settle *s;
+
+	wire_begin(&k->body);
+	mail_record_put(&k->body, record);
+	if (k->body.failed || k->settle_count >= SETTLES_MAX ||
+	    k->settle_octets + k->body.len > SETTLES_OCTETS_MAX)
+		return false;
+	if ((s = calloc(1, sizeof(*s))) == NULL ||
+	    (s->body = malloc(k->body.len)) == NULL)
+		fatal("out of memory");
+	memcpy(s->body, k->body.data, k->body.len);
+	s->len = k->body.len;
+	s->number = ++k->settle_next;
+	s->who = who;
+	/* The newest are found first. */
+	TAILQ_INSERT_HEAD(&k->settles, s, next);
+	k->settle_count++;
+	k->settle_octets += s->len;
+	keeper_ask_settle(k, s);
+	return true;
+}
+
+void
+keeper_forget(struct keeper *k, const struct ticket *ticket,
+    const uint8_t handle[HANDLE_LEN])
+{
+	wire_begin(&k->body);
+	ticket_put(&k->body, ticket);
+	wire_put_raw(&k->body, handle, HANDLE_LEN);
+	link_tell(k->link, MSG_FORGET, &k->body);
+}
+
+/* The status of an answer of type wanted, its body left to be read. */
+static enum keeper_status
+keeper_answer_status(unsigned type, unsigned wanted, struct wire_in *body)
+{
+	uint8_t status;
+
+	if (type != wanted)
+		return KEEPER_UNAVAILABLE;
+	status = wire_get_u8(body);
+	return body->failed ? KEEPER_UNAVAILABLE : status;
+}
+
+static void
+keeper_on_listed(void *arg, uint64_t who, unsigned type, struct wire_in *body)
+{
+	struct keeper *k = arg;
+	enum keeper_status status = keeper_answer_status(type, MSG_LISTED,
+	    body);
+
+	k->answers->listed(k->arg, who, status,
+	    status == KEEPER_OK ? body : NULL);
+}
+
+static void
+keeper_on_shown(void *arg, uint64_t who, unsigned type, struct wire_in *body)
+{
+	struct keeper *k = arg;
+	enum keeper_status status = keeper_answer_status(type, MSG_SHOWN,
+	    body);
+
+	k->answers->shown(k->arg, who, status,
+	    status == KEEPER_OK ? body : NULL);
+}
+
+static void
+keeper_on_token(void *arg, uint64_t who, unsigned type, struct wire_in *body)
+{
+	struct keeper *k = arg;
+	struct token_answer answer = { .status = KEEPER_UNAVAILABLE };
+
+	if (type == MSG_TOKEN_IS) {
+		token_answer_get(body, &answer);
+		if (wire_end(body) == -1)
+			answer.status = KEEPER_UNAVAILABLE;
+	}
+	k->answers->token(k->arg, who, &answer);
+}
+
+bool
+keeper_list(struct keeper *k, const struct list_query *query, uint64_t who)
+{
+	wire_begin(&k->body);
+	list_query_put(&k->body, query);
+	return link_ask(k->link, MSG_LIST, &k->body, KEEPER_ASK_MS,
+	    keeper_on_listed, who) != 0;
+}
+
+bool
+keeper_show(struct keeper *k, const struct one_query *query, uint64_t who)
+{
+	wire_begin(&k->body);
+	one_query_put(&k->body, query);
+	return link_ask(k->link, MSG_SHOW, &k->body, KEEPER_ASK_MS,
+	    keeper_on_shown, who) != 0;
+}
+
+bool
+keeper_token(struct keeper *k, const struct one_query *query, uint64_t who)
+{
+	wire_begin(&k->body);
+	one_query_put(&k->body, query);
+	return link_ask(k->link, MSG_TOKEN, &k->body, KEEPER_ASK_MS,
+	    keeper_on_token, who) != 0;
+}

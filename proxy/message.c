@@ -1,0 +1,324 @@
+/*
+ * DATA (RFC 5321 4.1.1.4): the message through scanner, header and stuffing
+ * to the MSA, its end, the reply to it, and the line in the log.
+ */
+#include "proxy/message.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <openssl/rand.h>
+
+#include "common/codec.h"
+#include "common/log.h"
+#include "proxy/msa.h"
+#include "proxy/received.h"
+#include "proxy/session.h"
+#include "proxy/worker.h"
+
+static void
+message_pipelined(struct session *s)
+{
+	log_warning("pipelining", "client=%s: octets behind DATA before its "
+	    "reply", s->address);
+	upstream_drop(s);
+	session_bye(s, "554 5.5.0 Data sent before the reply to DATA");
+}
+
+void
+message_data(struct session *s, const char *args, size_t len)
+{
+	static const char need_rcpt[] = "503 5.5.1 Need RCPT first\r\n";
+	static const char broken[] = "451 4.4.2 The mail server was lost, "
+	    "start over with RSET\r\n";
+	size_t behind;
+
+	(void)args;
+	(void)len;
+	stream_input(s->client, &behind);
+	if (s->state == SESSION_BROKEN) {
+		replies_own(&s->replies, s->client, broken,
+		    sizeof(broken) - 1);
+	} else if (s->mail->rcpt_count == 0) {
+		replies_own(&s->replies, s->client, need_rcpt,
+		    sizeof(need_rcpt) - 1);
+		s->bad_commands++;
+	} else if (behind > 0) {
+		message_pipelined(s);
+	} else {
+		session_enter(s, SESSION_DATA_ASKED);
+		upstream_send(s, REPLY_TO_DATA, "DATA\r\n", 6);
+	}
+}
+
+static void
+message_put_received(struct session *s)
+{
+	const struct conf_msa *conf = &s->w->conf->msa;
+	SSL *ssl = stream_ssl(s->client);
+	char field[RECEIVED_MAX + 1];
+	struct received_info info = {
+		.helo = s->helo,
+		.addr = s->address,
+		.login = conf->show_login ? s->ticket.account : NULL,
+		.hostname = s->w->conf->hostname,
+		.cipher = ssl == NULL ? NULL
+		    : SSL_CIPHER_standard_name(SSL_get_current_cipher(ssl)),
+		.envid = s->mail->envid[0] == '\0' ? NULL : s->mail->envid,
+		.authenticated = true,
+		.smtputf8 = (s->mail->params.given & PARAM_SMTPUTF8) != 0,
+		.when = time(NULL),
+	};
+
+	/* With XCLIENT the MSA writes the field as if the client were ours. */
+	if (conf->identity != CONF_IDENTITY_NONE)
+		return;
+	stream_write(msa_stream(s->msa), field, received_write(&info, field));
+}
+
+static void
+message_make_id(struct session *s, char *out, size_t size)
+{
+	unsigned char octets[15];
+	char text[BASE64_LEN(sizeof(octets)) + 1];
+
+	if (RAND_bytes(octets, sizeof(octets)) != 1)
+		fatal("the system has no random octets");
+	codec_base64url_encode(octets, sizeof(octets), text);
+	snprintf(out, size, "Message-ID: <%s@%s>\r\n", text,
+	    s->w->conf->hostname);
+}
+
+void
+message_begin(struct session *s)
+{
+	struct transaction_body *b = calloc(1, sizeof(*b));
+	size_t behind;
+
+	if (b == NULL)
+		fatal("out of memory");
+	s->mail->body = b;
+	session_enter(s, SESSION_DATA);
+	stream_input(s->client, &behind);
+	if (behind > 0) {
+		message_pipelined(s);
+		return;
+	}
+	data_scan_init(&b->scan);
+	data_stuff_init(&b->stuff);
+	message_make_id(s, b->message_id, sizeof(b->message_id));
+	header_init(&b->header, b->message_id);
+	message_put_received(s);
+}
+
+/* Canonical text: through the header, stuffed, to the MSA. */
+static void
+message_pass(struct session *s, struct data_span *text)
+{
+	struct transaction_body *b = s->mail->body;
+	struct stream *msa = msa_stream(s->msa);
+	struct data_span part;
+
+	while (header_next(&b->header, text, &part)) {
+		uint8_t *out;
+
+		if (part.len == 0)
+			continue;
+		out = stream_reserve(msa, DATA_STUFF_MAX(part.len));
+		stream_commit(msa,
+		    data_stuff(&b->stuff, part.at, part.len, out));
+	}
+}
+
+/* The id a user will look for: the client's, or the one we added. */
+static void
+message_note_id(struct transaction *t)
+{
+	struct transaction_body *b = t->body;
+	const char *ours = strchr(b->message_id, '<');
+
+	if (b->header.message_id.count > 0 || ours == NULL)
+		snprintf(t->message_id, sizeof(t->message_id), "%.*s",
+		    (int)b->header.message_id.len, b->header.message_id.text);
+	else
+		snprintf(t->message_id, sizeof(t->message_id), "%.*s",
+		    (int)strcspn(ours, "\r"), ours);
+}
+
+/* CRLF.CRLF came: the message is whole, and so shall the MSA have it. */
+static void
+message_ended(struct session *s)
+{
+	static const char bare[] = "550 5.6.0 Bare CR or LF in the message\r\n";
+	struct transaction_body *b = s->mail->body;
+	struct data_span rest = { NULL, 0 };
+	struct stream *msa = msa_stream(s->msa);
+
+	if (b->scan.saw_bare && s->w->conf->limits.bare_newline ==
+	    CONF_BARE_NEWLINE_REJECT) {
+		upstream_drop(s);
+		message_refuse(s, bare, sizeof(bare) - 1);
+		return;
+	}
+	header_finish(&b->header);
+	message_pass(s, &rest);
+	message_note_id(s->mail);
+	stream_commit(msa, data_stuff_end(&b->stuff,
+	    stream_reserve(msa, DATA_END_MAX)));
+	tracking_describe(s);
+	session_enter(s, SESSION_ENDED);
+	replies_expect(&s->replies, REPLY_TO_END);
+	msa_wait(s->msa, (uint64_t)s->w->conf->msa.end_timeout);
+}
+
+/* What is left of a refused message is eaten; then its reply leaves. */
+static void
+message_discarded(struct session *s)
+{
+	struct transaction *t = s->mail;
+
+	replies_own(&s->replies, s->client, t->early, t->early_len);
+	envelope_abandon(s);
+	session_enter(s, SESSION_IDLE);
+}
+
+void
+message_refuse(struct session *s, const char *text, size_t len)
+{
+	struct transaction *t = s->mail;
+
+	if ((t->early = strndup(text, len)) == NULL)
+		fatal("out of memory");
+	t->early_len = len;
+	/* 421 is the MSA's farewell, not ours. */
+	if (strncmp(t->early, "421", 3) == 0)
+		memcpy(t->early, "451", 3);
+	upstream_drop(s);
+	session_enter(s, SESSION_DISCARD);
+	stream_resume(s->client);
+	if (t->body->scan.state == DATA_ENDED)
+		message_discarded(s);
+	else
+		session_process(s);
+}
+
+/* The MSA takes it too slowly: read no more than it writes. */
+static void
+message_hold(struct session *s)
+{
+	stream_pause(s->client);
+	stream_set_timeout(s->client, 0);
+	msa_wait(s->msa, (uint64_t)s->w->conf->msa.block_timeout);
+}
+
+void
+message_input(struct session *s)
+{
+	struct transaction_body *b = s->mail->body;
+	struct data_span in, text;
+	size_t len;
+
+	in.at = stream_input(s->client, &len);
+	in.len = len;
+	if (len == 0)
+		return;
+	session_arm(s);
+	while (data_scan_next(&b->scan, &in, &text)) {
+		if (s->state == SESSION_DATA)
+			message_pass(s, &text);
+	}
+	stream_consume(s->client, len - in.len);
+	if (b->scan.state == DATA_ENDED && s->state == SESSION_DATA)
+		message_ended(s);
+	else if (b->scan.state == DATA_ENDED)
+		message_discarded(s);
+	else if (s->state == SESSION_DATA &&
+	    stream_output_len(msa_stream(s->msa)) >= STREAM_HIGH)
+		message_hold(s);
+}
+
+void
+message_replied(struct session *s, const struct reply *reply)
+{
+	struct transaction *t = s->mail;
+	size_t len;
+	const char *text = reply_last_text(reply, &len);
+
+	t->code = (uint16_t)reply->code;
+	snprintf(t->reply_text, sizeof(t->reply_text), "%.*s", (int)len,
+	    text);
+	reply_queue_id(reply, t->queue_id, sizeof(t->queue_id));
+	t->reply_len = reply->len;
+	if ((t->reply = malloc(reply->len + ENVID_MAX + 8)) == NULL)
+		fatal("out of memory");
+	memcpy(t->reply, reply->text, reply->len);
+	if (reply->code / 100 == 2 && t->envid[0] != '\0' &&
+	    t->mint == MINT_DONE && s->w->conf->tracking.announce)
+		t->reply_len = reply_append_envid(reply, t->envid, t->reply,
+		    reply->len + ENVID_MAX + 8);
+	/* Its place in the queue is free: it leaves when it is settled. */
+	replies_answer(&s->replies, NULL, NULL, 0);
+	session_enter(s, SESSION_SETTLING);
+	if (reply->code / 100 == 2 && tracking_settle(s, true))
+		return;
+	message_finish(s, false);
+}
+
+static void
+message_log_tls(const struct session *s, struct log_line *l)
+{
+	SSL *ssl = s->client == NULL ? NULL : stream_ssl(s->client);
+
+	log_text(l, "tls", ssl == NULL ? "gone" : SSL_get_version(ssl));
+}
+
+static void
+message_log(const struct session *s, bool stored)
+{
+	const struct transaction *t = s->mail;
+	struct log_line l;
+
+	log_begin(&l, LOG_IS_INFO, "message");
+	log_session(&l, s->id);
+	log_text(&l, "user", s->ticket.account);
+	log_text(&l, "client", s->address);
+	message_log_tls(s, &l);
+	log_octets(&l, "from", (struct octets){
+	    (const uint8_t *)t->params.from.whole.at,
+	    t->params.from.whole.len });
+	log_number(&l, "accepted", (int64_t)t->accepted);
+	log_number(&l, "refused", (int64_t)(t->rcpt_count - t->accepted));
+	log_number(&l, "size", (int64_t)t->body->scan.out);
+	log_text(&l, "envid", t->envid);
+	log_text(&l, "message_id", t->message_id);
+	log_text(&l, "mtrk", t->mtrk_sent ? "yes" : "no");
+	log_text(&l, "vault", stored ? "stored" : "no");
+	log_number(&l, "code", t->code);
+	log_text(&l, "reply", t->reply_text);
+	log_text(&l, "queue_id", t->queue_id);
+	log_end(&l);
+}
+
+void
+message_finish(struct session *s, bool stored)
+{
+	struct transaction *t = s->mail;
+
+	message_log(s, stored);
+	s->w->total_messages++;
+	/* Only a 4xx or a 5xx forgets; a lost answer (0) does not. */
+	if (t->code >= 400)
+		tracking_forget(s);
+	replies_own(&s->replies, s->client, t->reply, t->reply_len);
+	transaction_free(t);
+	s->mail = NULL;
+	if (s->client == NULL) {
+		session_free(s);
+		return;
+	}
+	session_enter(s, SESSION_IDLE);
+	upstream_arm(s);
+	session_process(s);
+}

@@ -1,0 +1,470 @@
+/*
+ * A session's life: its states, its clock, the lines and octets it is given.
+ */
+#include "proxy/session.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+
+#include "common/log.h"
+#include "common/turn.h"
+#include "proxy/addresses.h"
+#include "proxy/worker.h"
+
+enum {
+	SESSION_LINE_MAX = 4096,	/* a command, with its CRLF */
+	SESSION_RESPONSE_MAX = 12288 + 2,	/* RFC 4954 4 */
+	SESSION_REPLIES_MAX = 2000,	/* waiting for the MSA */
+	SESSION_LOGIN_LEAST_MS = 10000	/* after an exchange */
+};
+
+/* States in which the client's lines are commands or responses. */
+#define SESSION_TAKES_LINES                                                    \
+	(SESSION_CLEAR | SESSION_OPEN | SESSION_EXCHANGE | SESSION_IDLE |      \
+	    SESSION_MAIL | SESSION_BROKEN)
+
+struct state_rule {
+	enum session_state state;
+	const char *name;
+	int from;	/* states that it may follow */
+};
+
+#define LOGGED_IN (SESSION_IDLE | SESSION_ASKING | SESSION_MINTING |           \
+	SESSION_MAIL | SESSION_BROKEN | SESSION_DATA_ASKED | SESSION_DATA |    \
+	SESSION_DISCARD | SESSION_ENDED | SESSION_SETTLING)
+
+static const struct state_rule state_rules[] = {
+	{ SESSION_CLEAR, "clear", 0 },
+	{ SESSION_SECURING, "securing", SESSION_CLEAR },
+	{ SESSION_OPEN, "open",
+	    SESSION_SECURING | SESSION_EXCHANGE | SESSION_JUDGING },
+	{ SESSION_EXCHANGE, "exchange", SESSION_JUDGING },
+	{ SESSION_JUDGING, "judging", SESSION_OPEN | SESSION_EXCHANGE },
+	{ SESSION_IDLE, "idle", SESSION_JUDGING | LOGGED_IN },
+	{ SESSION_ASKING, "asking", SESSION_IDLE },
+	{ SESSION_MINTING, "minting", SESSION_IDLE },
+	{ SESSION_MAIL, "mail", SESSION_MINTING | SESSION_DATA_ASKED },
+	{ SESSION_BROKEN, "broken", SESSION_MAIL | SESSION_DATA_ASKED },
+	{ SESSION_DATA_ASKED, "data asked", SESSION_MAIL },
+	{ SESSION_DATA, "data", SESSION_DATA_ASKED },
+	{ SESSION_DISCARD, "discard", SESSION_DATA },
+	{ SESSION_ENDED, "ended", SESSION_DATA },
+	{ SESSION_SETTLING, "settling", SESSION_ENDED },
+	{ SESSION_QUITTING, "quitting", SESSION_IDLE | SESSION_MAIL },
+	{ SESSION_OVER, "over", 0x1ffff },
+};
+
+static const struct state_rule *
+session_rule(enum session_state state)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(state_rules) / sizeof(state_rules[0]); i++) {
+		if (state_rules[i].state == state)
+			return &state_rules[i];
+	}
+	fatal("session: no state %d", (int)state);
+}
+
+void
+session_enter(struct session *s, enum session_state state)
+{
+	const struct state_rule *old = session_rule(s->state);
+	const struct state_rule *new = session_rule(state);
+
+	if ((new->from & (int)s->state) == 0)
+		fatal("session %016llx: state \"%s\" cannot follow \"%s\"",
+		    (unsigned long long)s->id, new->name, old->name);
+	log_debug("state", "%016llx: %s, then %s", (unsigned long long)s->id,
+	    old->name, new->name);
+	s->state = state;
+	session_arm(s);
+}
+
+bool
+session_is_secure(const struct session *s)
+{
+	return s->client != NULL && stream_ssl(s->client) != NULL;
+}
+
+bool
+session_logged_in(const struct session *s)
+{
+	return s->ticket.account[0] != '\0';
+}
+
+static uint64_t
+session_login_left(const struct session *s)
+{
+	uint64_t limit = (uint64_t)s->w->conf->limits.login_timeout;
+	uint64_t spent = stream_now() - s->since;
+	uint64_t left = spent < limit ? limit - spent : 1;
+
+	return s->mechanism[0] != '\0' && left < SESSION_LOGIN_LEAST_MS
+	    ? SESSION_LOGIN_LEAST_MS : left;
+}
+
+void
+session_arm(struct session *s)
+{
+	const struct conf *conf = s->w->conf;
+	uint64_t ms = 0;
+
+	if (s->client == NULL)
+		return;
+	switch (s->state) {
+	case SESSION_CLEAR:
+	case SESSION_OPEN:
+		ms = session_login_left(s);
+		break;
+	case SESSION_SECURING:
+		ms = (uint64_t)conf->limits.handshake_timeout;
+		break;
+	case SESSION_EXCHANGE:
+		ms = (uint64_t)conf->auth.idle_timeout;
+		break;
+	case SESSION_IDLE:
+	case SESSION_MAIL:
+	case SESSION_BROKEN:
+		ms = (uint64_t)conf->limits.command_timeout;
+		break;
+	case SESSION_DATA:
+	case SESSION_DISCARD:
+		ms = (uint64_t)conf->limits.data_timeout;
+		break;
+	default:
+		break;	/* what it waits for has a clock of its own */
+	}
+	stream_set_timeout(s->client, ms);
+}
+
+struct session *
+session_find(struct worker *w, uint64_t id)
+{
+	struct session *s;
+
+	LIST_FOREACH(s, &w->sessions[id % WORKER_BUCKETS], bucket) {
+		if (s->id == id)
+			return s;
+	}
+	return NULL;
+}
+
+static void
+session_destroy(void *arg)
+{
+	struct session *s = arg;
+
+	replies_clear(&s->replies);
+	transaction_free(s->mail);
+	OPENSSL_clear_free(s->initial, s->initial_len);
+	OPENSSL_cleanse(s, sizeof(*s));
+	free(s);
+}
+
+void
+session_free(struct session *s)
+{
+	if (s->state == SESSION_OVER)
+		return;
+	login_cancel(s);
+	if (s->client != NULL)
+		stream_close(s->client);
+	s->client = NULL;
+	upstream_release(s);
+	session_enter(s, SESSION_OVER);
+	addresses_remove(addresses_key(&s->peer), ADDRESSES_SESSIONS);
+	LIST_REMOVE(s, bucket);
+	s->w->session_count--;
+	turn_free_later(session_destroy, s);
+}
+
+void
+session_end(struct session *s, const char *why)
+{
+	if (s->state == SESSION_OVER)
+		return;
+	log_debug("end", "%016llx: %s", (unsigned long long)s->id, why);
+	if (s->client != NULL)
+		stream_close(s->client);
+	s->client = NULL;
+	/* The end of the message is out: its answer is waited for. */
+	if (s->state == SESSION_ENDED || s->state == SESSION_SETTLING)
+		return;
+	if (s->state == SESSION_DATA || s->state == SESSION_DATA_ASKED)
+		upstream_drop(s);
+	envelope_abandon(s);
+	session_free(s);
+}
+
+void
+session_bye(struct session *s, const char *reply)
+{
+	if (s->client != NULL) {
+		/* Nobody waits any longer for what the MSA would say. */
+		replies_clear(&s->replies);
+		stream_print(s->client, "%s\r\n", reply);
+	}
+	session_end(s, reply);
+}
+
+void
+session_expire(struct session *s)
+{
+	if (s->state == SESSION_ENDED || s->state == SESSION_SETTLING)
+		return;
+	session_bye(s, "421 4.3.2 Service is shutting down");
+}
+
+/* What may be taken now depends on what the MSA still owes. */
+static bool
+session_may_take_line(const struct session *s)
+{
+	if ((s->state & SESSION_TAKES_LINES) == 0)
+		return false;
+	if (stream_output_len(s->client) >= STREAM_HIGH ||
+	    s->replies.waiting >= SESSION_REPLIES_MAX)
+		return false;
+	if (s->state == SESSION_MAIL)
+		return upstream_takes_more(s);
+	/* The replies of one transaction never mix with those of the next. */
+	return s->replies.waiting == 0;
+}
+
+static void
+session_line_too_long(struct session *s)
+{
+	static const char command[] = "500 5.5.2 Line too long\r\n";
+	static const char response[] =
+	    "500 5.5.6 Authentication exchange line is too long\r\n";
+
+	if (s->state == SESSION_EXCHANGE) {
+		login_cancel(s);
+		session_enter(s, SESSION_OPEN);
+		replies_own(&s->replies, s->client, response,
+		    sizeof(response) - 1);
+	} else {
+		replies_own(&s->replies, s->client, command,
+		    sizeof(command) - 1);
+	}
+	s->bad_commands++;
+}
+
+/* Eat octets of an overlong line; returns false where its end is not there. */
+static bool
+session_skip(struct session *s)
+{
+	size_t len, have, used;
+
+	if (stream_line(s->client, &len, &used) != NULL) {
+		stream_consume(s->client, used);
+		s->skipping = false;
+		session_line_too_long(s);
+		return true;
+	}
+	stream_input(s->client, &have);
+	stream_consume(s->client, have);
+	return false;
+}
+
+/* Returns false where there is no whole line. */
+static bool
+session_take_line(struct session *s)
+{
+	char copy[SESSION_RESPONSE_MAX + 1];
+	size_t len, used, have;
+	size_t max = s->state == SESSION_EXCHANGE ? SESSION_RESPONSE_MAX
+						  : SESSION_LINE_MAX;
+	const char *line;
+
+	if (s->skipping)
+		return session_skip(s);
+	line = stream_line(s->client, &len, &used);
+	if (line == NULL || used > max) {
+		stream_input(s->client, &have);
+		if (have <= max && line == NULL)
+			return false;
+		s->skipping = true;
+		return session_skip(s);
+	}
+	memcpy(copy, line, len);
+	copy[len] = '\0';
+	stream_consume(s->client, used);
+	session_arm(s);
+	if (s->state == SESSION_EXCHANGE)
+		login_response(s, copy, len);
+	else
+		commands_run(s, copy, len);
+	/* Passwords come by here. */
+	OPENSSL_cleanse(copy, len);
+	return true;
+}
+
+void
+session_process(struct session *s)
+{
+	for (;;) {
+		if (s->client == NULL)
+			return;
+		if (s->state == SESSION_DATA || s->state == SESSION_DISCARD) {
+			enum session_state state = s->state;
+
+			message_input(s);
+			if (s->state == state)
+				return;
+		} else if (!session_may_take_line(s) ||
+		    !session_take_line(s)) {
+			return;
+		} else if (s->client != NULL &&
+		    s->bad_commands >
+		    (unsigned)s->w->conf->limits.bad_commands) {
+			session_bye(s, "421 4.7.0 Too many errors");
+		}
+	}
+}
+
+static void
+session_greet(struct session *s)
+{
+	stream_print(s->client, "220 %s ESMTP Waybill\r\n",
+	    s->w->conf->hostname);
+}
+
+/* RFC 3207 4.2: everything learnt in clear is forgotten. */
+static void
+session_secured(struct session *s)
+{
+	s->helo[0] = '\0';
+	s->esmtp = false;
+	s->offered = 0;
+	s->bad_commands = 0;
+	session_enter(s, SESSION_OPEN);
+	if (s->implicit_tls)
+		session_greet(s);
+}
+
+static void
+session_timeout(struct session *s)
+{
+	if (s->state == SESSION_SECURING)
+		session_end(s, "no TLS handshake in time");
+	else
+		session_bye(s, "421 4.4.2 Timeout, closing the connection");
+}
+
+static void
+session_on_client(void *arg, enum stream_event event)
+{
+	struct session *s = arg;
+
+	if (s->client == NULL)
+		return;
+	switch (event) {
+	case STREAM_READY:
+		session_secured(s);
+		break;
+	case STREAM_INPUT:
+	case STREAM_DRAINED:
+		session_process(s);
+		break;
+	case STREAM_TIMEOUT:
+		session_timeout(s);
+		break;
+	case STREAM_CLOSED:
+		session_end(s, stream_reason(s->client));
+		break;
+	}
+}
+
+static void
+session_name_address(const struct sockaddr_storage *ss, char *out,
+    uint16_t *port)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)ss;
+	const struct sockaddr_in *in = (const struct sockaddr_in *)ss;
+
+	if (ss->ss_family == AF_INET) {
+		inet_ntop(AF_INET, &in->sin_addr, out, SESSION_ADDRESS_LEN);
+		*port = ntohs(in->sin_port);
+	} else if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
+		inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], out,
+		    SESSION_ADDRESS_LEN);
+		*port = ntohs(in6->sin6_port);
+	} else {
+		inet_ntop(AF_INET6, &in6->sin6_addr, out,
+		    SESSION_ADDRESS_LEN);
+		*port = ntohs(in6->sin6_port);
+	}
+}
+
+static void
+session_draw_id(struct session *s)
+{
+	do {
+		if (RAND_bytes((unsigned char *)&s->id, sizeof(s->id)) != 1)
+			fatal("the system has no random octets");
+	} while (s->id == 0 || session_find(s->w, s->id) != NULL);
+	LIST_INSERT_HEAD(&s->w->sessions[s->id % WORKER_BUCKETS], s, bucket);
+	s->w->session_count++;
+	s->w->total_sessions++;
+}
+
+/* Is there room for one more of this address? */
+static bool
+session_admit(struct session *s)
+{
+	const struct conf_limits *limits = &s->w->conf->limits;
+	unsigned of_address = addresses_add(addresses_key(&s->peer),
+	    ADDRESSES_SESSIONS);
+
+	if (s->w->session_count <= (size_t)limits->sessions &&
+	    of_address <= (unsigned)limits->sessions_per_address)
+		return true;
+	log_warning("refused", "client=%s: too many sessions (limits "
+	    "sessions, sessions_per_address)", s->address);
+	if (!s->implicit_tls)
+		stream_print(s->client,
+		    "421 4.7.0 Too many connections\r\n");
+	session_end(s, "too many sessions");
+	return false;
+}
+
+void
+session_start(struct worker *w, int fd, const struct sockaddr_storage *peer,
+    bool implicit_tls)
+{
+	struct session *s = calloc(1, sizeof(*s));
+	struct sockaddr_storage local;
+	socklen_t len = sizeof(local);
+
+	if (s == NULL)
+		fatal("out of memory");
+	s->w = w;
+	s->peer = *peer;
+	s->since = stream_now();
+	s->implicit_tls = implicit_tls;
+	s->state = SESSION_CLEAR;
+	replies_init(&s->replies);
+	session_name_address(peer, s->address, &s->port);
+	if (getsockname(fd, (struct sockaddr *)&local, &len) == 0)
+		session_name_address(&local, s->local_address,
+		    &s->local_port);
+	if ((s->client = stream_new(w->base, fd, session_on_client, s)) ==
+	    NULL)
+		fatal("out of memory");
+	session_draw_id(s);
+	if (!session_admit(s))
+		return;
+	if (implicit_tls) {
+		session_enter(s, SESSION_SECURING);
+		stream_start_tls(s->client, w->tls, NULL);
+	} else {
+		session_greet(s);
+		session_arm(s);
+	}
+}

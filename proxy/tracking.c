@@ -1,0 +1,218 @@
+/*
+ * What a session asks of the keeper for its message: ENVID and certifier
+ * before MAIL, a record before the reply to the end is passed on.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/log.h"
+#include "proxy/keeper.h"
+#include "proxy/session.h"
+#include "proxy/worker.h"
+
+/*
+ * A client's own ENVID that is not local@fqhn (RFC 3885 3.2) makes a message
+ * that is remembered but cannot be tracked.
+ */
+static bool
+tracking_is_possible(const struct mail_params *p)
+{
+	return (p->given & PARAM_ENVID) == 0 || p->envid_unique;
+}
+
+bool
+tracking_mint(struct session *s)
+{
+	const struct mail_params *p = &s->mail->params;
+	struct mint mint = { .ticket = s->ticket };
+
+	s->mail->mint = MINT_NONE;
+	if ((p->given & PARAM_ENVID) != 0) {
+		mint.envid = (struct octets){ (const uint8_t *)p->envid.at,
+			p->envid.len };
+		memcpy(s->mail->envid, p->envid.at, p->envid.len);
+	}
+	if (s->w->conf->tracking.default_ == CONF_TRACKING_OFF &&
+	    (p->given & PARAM_MTRK) == 0)
+		return false;
+	mint.untracked = !tracking_is_possible(p);
+	if ((p->given & PARAM_MTRK) != 0) {
+		mint.own_certifier = 1;
+		memcpy(mint.certifier, p->mtrk.hash, sizeof(mint.certifier));
+		mint.timeout = p->mtrk.timeout;
+	}
+	if (keeper_mint(&s->w->keeper, &mint, s->id))
+		return true;
+	s->mail->mint = MINT_GIVEN_UP;
+	return false;
+}
+
+static void
+tracking_on_minted(void *arg, uint64_t who, const struct minted *minted)
+{
+	struct session *s = session_find(arg, who);
+	struct transaction *t;
+
+	if (s == NULL || s->state != SESSION_MINTING ||
+	    s->mail->mint != MINT_ASKED) {
+		return;
+	}
+	t = s->mail;
+	t->mint = MINT_DONE;
+	t->minted = *minted;
+	if (minted->status == KEEPER_OK && t->envid[0] == '\0')
+		memcpy(t->envid, minted->envid, sizeof(t->envid));
+	if (minted->status != KEEPER_OK && minted->status != KEEPER_LIMITED) {
+		log_warning("untracked", "session=%016llx: no mint "
+		    "(status %u)", (unsigned long long)s->id,
+		    minted->status);
+		t->mint = MINT_GIVEN_UP;
+	}
+	envelope_go(s);
+}
+
+static struct octets
+tracking_octets(const char *text)
+{
+	return (struct octets){ (const uint8_t *)text, strlen(text) };
+}
+
+static struct octets
+tracking_span(struct span span)
+{
+	return (struct octets){ (const uint8_t *)span.at, span.len };
+}
+
+/* Is there a record to be kept of this message? */
+static bool
+tracking_is_on(const struct session *s)
+{
+	return s->mail != NULL && s->mail->mint == MINT_DONE &&
+	    s->mail->minted.status == KEEPER_OK;
+}
+
+static uint8_t
+tracking_flags(const struct transaction *t)
+{
+	unsigned flags = 0;
+
+	if (t->mtrk_sent)
+		flags |= MAIL_MTRK_SENT;
+	if (t->envid_sent)
+		flags |= MAIL_ENVID_SENT;
+	if ((t->params.given & PARAM_ENVID) != 0)
+		flags |= MAIL_CLIENT_ENVID;
+	if ((t->params.given & PARAM_MTRK) != 0)
+		flags |= MAIL_CLIENT_MTRK;
+	if (!tracking_is_possible(&t->params))
+		flags |= MAIL_UNTRACKED;
+	return (uint8_t)flags;
+}
+
+static void
+tracking_fill_rcpts(const struct transaction *t, struct mail_record *r)
+{
+	size_t i;
+
+	r->recipient_count = (uint32_t)(t->rcpt_count < RECORD_RECIPIENTS_MAX
+	    ? t->rcpt_count : RECORD_RECIPIENTS_MAX);
+	r->recipients = calloc(r->recipient_count + 1,
+	    sizeof(*r->recipients));
+	if (r->recipients == NULL)
+		fatal("out of memory");
+	for (i = 0; i < r->recipient_count; i++) {
+		const struct transaction_rcpt *rcpt = &t->rcpts[i];
+
+		r->recipients[i].address = tracking_octets(rcpt->address);
+		r->recipients[i].code = rcpt->code;
+		if (rcpt->reply != NULL)
+			r->recipients[i].reply = tracking_octets(rcpt->reply);
+	}
+}
+
+static void
+tracking_fill(const struct session *s, struct mail_record *r)
+{
+	const struct transaction *t = s->mail;
+	const struct header_scan *h = &t->body->header;
+
+	memset(r, 0, sizeof(*r));
+	r->ticket = s->ticket;
+	memcpy(r->handle, t->minted.handle, HANDLE_LEN);
+	r->envid = tracking_octets(t->envid);
+	r->flags = tracking_flags(t);
+	if ((t->params.given & PARAM_MTRK) != 0) {
+		memcpy(r->certifier, t->params.mtrk.hash, CERTIFIER_LEN);
+		r->timeout = t->params.mtrk.timeout;
+	}
+	r->time = t->ended;
+	r->sender = tracking_span(t->params.from.whole);
+	r->message_id = (struct octets){ (const uint8_t *)t->message_id,
+		strlen(t->message_id) };
+	r->subject = (struct octets){ (const uint8_t *)h->subject.text,
+		h->subject.len };
+	r->size = t->body->scan.out;
+	r->msa = tracking_octets(s->w->conf->msa_name);
+	r->code = t->code;
+	r->reply = tracking_octets(t->reply_text);
+	r->queue_id = tracking_octets(t->queue_id);
+	tracking_fill_rcpts(t, r);
+}
+
+void
+tracking_describe(struct session *s)
+{
+	struct timespec ts;
+	struct mail_record record;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	s->mail->ended = (uint64_t)ts.tv_sec * 1000 +
+	    (uint64_t)ts.tv_nsec / 1000000;
+	if (!tracking_is_on(s))
+		return;
+	tracking_fill(s, &record);
+	record.outcome = OUTCOME_UNKNOWN;
+	keeper_describe(&s->w->keeper, &record);
+	free(record.recipients);
+}
+
+bool
+tracking_settle(struct session *s, bool outcome_known)
+{
+	struct mail_record record;
+	bool asked;
+
+	if (!tracking_is_on(s))
+		return false;
+	tracking_fill(s, &record);
+	record.outcome = outcome_known ? OUTCOME_ACCEPTED : OUTCOME_UNKNOWN;
+	asked = keeper_settle(&s->w->keeper, &record, s->id);
+	free(record.recipients);
+	return asked;
+}
+
+void
+tracking_forget(struct session *s)
+{
+	if (tracking_is_on(s))
+		keeper_forget(&s->w->keeper, &s->ticket,
+		    s->mail->minted.handle);
+}
+
+static void
+tracking_on_settled(void *arg, uint64_t who, bool stored)
+{
+	struct session *s = session_find(arg, who);
+
+	if (s != NULL && s->state == SESSION_SETTLING)
+		message_finish(s, stored);
+}
+
+const struct keeper_answers tracking_answers = {
+	.minted = tracking_on_minted,
+	.settled = tracking_on_settled,
+	.listed = queries_listed,
+	.shown = queries_shown,
+	.token = queries_token,
+};
