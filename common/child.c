@@ -20,7 +20,7 @@
 #include "common/log.h"
 #include "common/messages.h"
 
-enum { CHILD_STATUS_MAX = 65536, CHILD_TEXT_MAX = 4000 };
+enum { CHILD_STATUS_MAX = 65536 - 4, CHILD_TEXT_MAX = 4000 };
 
 /* What waybilld gives out is small; more is a mistake. */
 #define CHILD_FILE_MAX (64 << 20)
@@ -187,7 +187,7 @@ order_status(void)
 	text[0] = '\0';
 	if (child.orders->status != NULL)
 		child.orders->status(text, sizeof(text));
-	wire_put_raw(&out, text, strlen(text));
+	wire_put_text(&out, text);
 	say(MSG_CHILD_STATUS_IS, packet.head.id, &out);
 	wire_free(&out);
 	return 0;
@@ -199,7 +199,7 @@ say_outcome(unsigned type, bool done, const char *text)
 	struct wire_out out = { 0 };
 
 	wire_put_u8(&out, done);
-	wire_put_raw(&out, text, strlen(text));
+	wire_put_text(&out, text);
 	say(type, packet.head.id, &out);
 	wire_free(&out);
 }

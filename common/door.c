@@ -149,7 +149,10 @@ let_in(struct door *door, int fd)
 		numbers_take(&door->seats, seat->numbered.number);
 		close(fd);
 		free(seat);
+		return;
 	}
+	if (door->owner.opened != NULL)
+		door->owner.opened(&seat->asker);
 }
 
 static void

@@ -35,6 +35,7 @@ struct door_owner {
 	const char *name;		/* for the log */
 	const struct door_rule *rules;	/* ends with type 0 */
 	void *arg;			/* door_arg() gives it back */
+	void (*opened)(struct asker *);	/* may be NULL */
 	void (*closed)(struct asker *);	/* may be NULL */
 	unsigned accept_max;		/* let in a turn; 0: the door's choice */
 };

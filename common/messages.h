@@ -2,7 +2,8 @@
  * The whole contract between the processes: every message, numbered; numbers
  * are never reused. A frame is {u32 length of the body, u16 type, u16 zero,
  * u64 id} and the body, big-endian. An answer carries the id of its question;
- * id 0 wants no answer. Bodies are read and written with common/wire.h.
+ * id 0 wants no answer. Bodies are read and written with common/wire.h: text,
+ * names and octets are led by their length (wire_put_text, wire_put_octets).
  *
  *	M(number, name, longest body, what the body holds)
  */
