@@ -159,18 +159,21 @@ class Postfix(Peer):
                 "LD_LIBRARY_PATH": libraries(self.tree)}
 
     def postfix(self, *words):
-        """Run the postfix command; its errors go to a terminal only."""
-        line = " ".join([str(self.tree / "usr/sbin/postfix"), "-c",
-                         str(self.conf), *words])
-        done = subprocess.run(["script", "-qec", line, "/dev/null"],
-                              env=self.environment(), text=True,
-                              stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, check=False)
-        if done.returncode != 0:
-            raise PeerFailed(f"postfix {words[0]}:\n{done.stdout}\n"
-                             f"{self.log_tail()}")
-        return done.stdout
+        """Run the postfix command.  It shows its errors to a terminal
+        only, so what fails is run once more under script(1)."""
+        program = [self.tree / "usr/sbin/postfix", "-c", self.conf, *words]
+        if self.run(program).returncode == 0:
+            return
+        done = self.run(["script", "-qec", " ".join(map(str, program)),
+                         "/dev/null"])
+        raise PeerFailed(f"postfix {words[0]}:\n{done.stdout}\n"
+                         f"{self.log_tail()}")
+
+    def run(self, words):
+        return subprocess.run(
+            words, env=self.environment(), text=True, check=False,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT)
 
     def command(self):
         return [self.tree / "usr/lib/postfix/sbin/master", "-c", self.conf,
@@ -220,8 +223,6 @@ class Postfix(Peer):
 
     def queue_file_envelope(self, queue_id):
         """What postcat says of a queued message (hold it first)."""
-        done = subprocess.run(
-            [self.tree / "usr/sbin/postcat", "-c", self.conf, "-qv",
-             queue_id], env=self.environment(), text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        done = self.run([self.tree / "usr/sbin/postcat", "-c", self.conf,
+                         "-qv", queue_id])
         return done.stdout
