@@ -49,8 +49,8 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from peers import (Authority, PeerFailed, Sasldb, free_port,  # noqa: E402
-                   room, session_members, wait_until)
+from peers import (Authority, PeerFailed, Sasldb, clients,  # noqa: E402
+                   free_port, room, session_members, wait_until)
 from peers.base import Peer, ROOT, closed_part  # noqa: E402
 
 HOSTNAME = "submit.example.test"
@@ -358,9 +358,18 @@ class Waybill(Peer):
         client.ehlo()
         return client
 
-    def login(self, user="alice", implicit=False, timeout=30):
+    def login(self, user="alice", implicit=False, timeout=30,
+              mechanism="PLAIN", password=None):
+        """An smtplib client that is logged in; smtplib's exceptions."""
         client = self.connect(implicit, timeout)
-        client.login(user, self.users[user])
+        client.user = user
+        client.password = password or self.users[user]
+        if mechanism.startswith("SCRAM"):
+            step = clients.Scram(mechanism, user, client.password)
+        else:
+            step = {"PLAIN": client.auth_plain,
+                    "LOGIN": client.auth_login}[mechanism]
+        client.auth(mechanism, step)
         return client
 
     def submit(self, user, to, text, sender=None, mail=(), rcpt=(),

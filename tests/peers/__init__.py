@@ -6,6 +6,7 @@ free loopback port, is a context manager, and is stopped by pid.
 PeerMissing means that this machine cannot run it: skip the test.
 """
 
+from . import clients
 from .base import (PeerFailed, PeerMissing, free_port, is_alive, room,
                    session_members, tail, wait_until)
 from .certs import Authority
@@ -17,5 +18,5 @@ from .sasl import ImapBackend, Saslauthd, Sasldb
 
 __all__ = ["Authority", "Exim", "INetSim", "ImapBackend", "PeerFailed",
            "PeerMissing", "Postfix", "RawMsa", "Saslauthd", "Sasldb",
-           "StrictHop", "free_port", "is_alive", "room", "session_members",
-           "tail", "wait_until"]
+           "StrictHop", "clients", "free_port", "is_alive", "room",
+           "session_members", "tail", "wait_until"]

@@ -9,9 +9,10 @@ import time
 
 import pytest
 
+from peers import clients
 from peers import (Authority, Exim, INetSim, ImapBackend, PeerFailed,
                    PeerMissing, Postfix, RawMsa, Saslauthd, Sasldb,
-                   StrictHop, room)
+                   StrictHop, room, wait_until)
 
 CERTIFIER = "VheLhqV/rCKJmplkGFwsyW59pYk"
 TEXT = "Subject: hello\r\nMessage-ID: <1@example.test>\r\n\r\n.dot\r\nbye\r\n"
@@ -275,3 +276,28 @@ def test_sasldb_holds_a_user(space):
 def test_a_failed_start_shows_the_log(space):
     with pytest.raises(PeerFailed, match="ended with status"):
         RawMsa(space / "hop", "--no-such-option").start()
+
+
+def test_stock_clients_talk_to_postfix(space):
+    authority = Authority(space / "ca")
+    cert, key = authority.issue("msa")
+    message = space / "message"
+    message.write_text("Subject: by curl\r\n\r\nhello\r\n")
+    with started(Postfix(space / "pf", tls="starttls", cert=cert,
+                         key=key)) as msa:
+        done = clients.swaks(msa.port, authority.ca, "alice", "secret",
+                             "--auth-optional")
+        assert done.returncode == 0, done.stdout
+        done = clients.curl(msa.port, authority.ca, "", "", message)
+        assert done.returncode == 0, done.stdout
+        wait_until(lambda: len(msa.messages("bob")) == 2)
+
+
+def test_scram_follows_the_rfc():
+    # RFC 7677 section 3.
+    scram = clients.Scram("SCRAM-SHA-256", "user", "pencil")
+    scram.first = "n=user,r=rOprNGfwEbeRWgbNEkqO"
+    answer = scram(b"r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
+                   b"s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096")
+    assert answer.endswith("p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=")
+    assert scram("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=") == ""
