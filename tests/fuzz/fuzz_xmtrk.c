@@ -1,0 +1,88 @@
+/*
+ * Fuzzes what users say behind XMTRK (docs/xmtrk.md), and the replies made of
+ * whatever a record may hold.
+ */
+#include "proxy/xmtrk.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define MUST(what)                                                             \
+	do {                                                                   \
+		if (!(what))                                                   \
+			abort();                                               \
+	} while (0)
+
+static void
+check_reply(struct xmtrk_reply *r)
+{
+	const char *at = r->data;
+
+	MUST(!r->failed && r->len > 2);
+	for (unsigned line = 0; line <= r->lines; line++) {
+		size_t left = r->len - (size_t)(at - r->data);
+		const char *crlf = memmem(at, left, "\r\n", 2);
+
+		MUST(crlf != NULL && crlf - at + 2 <= XMTRK_LINE_MAX);
+		MUST(memcmp(at, line < r->lines ? "250-" : "250 ", 4) == 0);
+		for (; at < crlf; at++)
+			MUST(*at >= ' ' && *at <= '~');
+		at += 2;
+	}
+	MUST(at == r->data + r->len);
+	xmtrk_reply_free(r);
+}
+
+/* The input as all the texts of a message, each cut to its bound. */
+static void
+check_replies(const uint8_t *data, size_t size)
+{
+	size_t part = size / 4;
+	struct octets a = { data, part > 998 ? 998 : part };
+	struct octets b = { data + part, part > 1024 ? 1024 : part };
+	struct octets c = { data + 2 * part, part > 256 ? 256 : part };
+	struct octets envid = { data + 3 * part, part > 100 ? 100 : part };
+	struct mail_recipient to = { b, 250, a };
+	struct list_row row = { envid, 0, a, b, 1, c, 1, 1 };
+	struct mail_record m = { .envid = envid,
+		.sender = b,
+		.message_id = a,
+		.subject = c,
+		.msa = c,
+		.code = 250,
+		.reply = b,
+		.queue_id = envid,
+		.recipient_count = 1,
+		.recipients = &to };
+	struct xmtrk_reply reply = { 0 };
+
+	for (size_t i = 0; i < envid.len; i++)
+		if (envid.data[i] < '!' || envid.data[i] > '~')
+			return;
+	xmtrk_list_row(&reply, &row);
+	xmtrk_list_end(&reply, true);
+	check_reply(&reply);
+	xmtrk_show(&reply, &m);
+	check_reply(&reply);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct xmtrk_command command;
+	const char *error;
+
+	if (xmtrk_parse((const char *)data, size, &command, &error) == 0) {
+		MUST(error == NULL);
+		MUST(command.limit >= 1 && command.limit <= LIST_LIMIT_MAX);
+		MUST(command.id_len <= MESSAGE_ID_MAX);
+		MUST(command.verb == XMTRK_LIST || command.id_len > 0);
+	} else {
+		MUST(strncmp(error, "501 5.5.4 ", 10) == 0);
+	}
+	check_replies(data, size);
+	return 0;
+}
