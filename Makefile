@@ -75,9 +75,72 @@ $(foreach f,$(FOLDERS),$(eval $(call test_rule,$(f))))
 
 tests: all $(TESTS)
 
+# Try it: a private Postfix behind it, a message through it. MSA=host:port
+# takes another MSA and needs no root.
+run: install-run
+	$(MAKE) all
+	$(PYTHON) tests/demo.py run --build $(BUILD) $(if $(MSA),--msa $(MSA))
+
+demo: install-run
+	$(MAKE) all
+	$(PYTHON) tests/demo.py demo --build $(BUILD) $(if $(MSA),--msa $(MSA))
+
+# Everything there is to test; the last line counts.
+check: install-check
+	$(MAKE) -j2 tests
+	tests/run-all $(BUILD) $(TESTS_ONLY)
+
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	   -fno-omit-frame-pointer
+asan: install-check
+	$(MAKE) -j2 tests BUILD=build/asan CFLAGS="-O1 -g" SAN="$(SANITIZE)"
+	ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 \
+	    tests/run-all build/asan $(TESTS_ONLY)
+
+install-%:
+	@tests/install-packages $*
+
+# Fuzzers drive the real parsers; clang only.
+FUZZ_SECONDS ?= 30
+FUZZERS  = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_LIBS = proxy secrets token conf common
+FUZZ_ARCHIVES = $(foreach f,$(FUZZ_LIBS),$(BUILD)/obj/$(f).a)
+
+fuzz: install-lint
+	$(MAKE) -j2 fuzzers BUILD=build/fuzz CC=clang CFLAGS="-O1 -g" \
+	    SAN="$(SANITIZE) -fsanitize=fuzzer-no-link"
+	tests/fuzz/run build/fuzz $(FUZZ_SECONDS)
+
+fuzzers: $(foreach f,$(FUZZERS),$(BUILD)/fuzz/$(f))
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fsanitize=fuzzer -pie -o $@ $< \
+	    -Wl,--start-group $(FUZZ_ARCHIVES) -Wl,--end-group \
+	    -Wl,--as-needed $(LIBS_token) $(LIBS_secrets) $(LIBS_proxy)
+
+# Warnings of both compilers, form, and two checkers.
+HEADERS  = $(foreach f,$(FOLDERS),$(wildcard $(f)/*.h))
+lint: install-lint install-check
+	tests/lint $(BUILD) $(SOURCES) $(HEADERS) $(wildcard tests/fuzz/*.c)
+
+MANDIR   ?= $(PREFIX)/share/man
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin \
+	    $(DESTDIR)$(PREFIX)/libexec $(DESTDIR)$(SYSCONFDIR)/waybill \
+	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 \
+	    $(DESTDIR)$(MANDIR)/man8
+	install $(BUILD)/sbin/* $(DESTDIR)$(PREFIX)/sbin
+	install $(BUILD)/bin/* $(DESTDIR)$(PREFIX)/bin
+	install $(BUILD)/libexec/* $(DESTDIR)$(PREFIX)/libexec
+	install -m 644 conf/waybill.conf.sample \
+	    $(DESTDIR)$(SYSCONFDIR)/waybill/waybill.conf.sample
+	install -m 644 man/*.1 $(DESTDIR)$(MANDIR)/man1
+	install -m 644 man/*.5 $(DESTDIR)$(MANDIR)/man5
+	install -m 644 man/*.8 $(DESTDIR)$(MANDIR)/man8
+
 clean:
 	rm -rf $(BUILD)
 
 -include $(OBJECTS:.o=.d)
 .SECONDARY:
-.PHONY: all tests clean
+.PHONY: all tests clean run demo check asan fuzz fuzzers lint install
