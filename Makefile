@@ -7,6 +7,9 @@ CC      ?= cc
 PKG_CONFIG ?= pkg-config
 PYTHON  ?= /usr/bin/python3
 
+# make V=1 shows the commands.
+Q       = $(if $(V),,@)
+
 WARN    = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes \
 	  -Wmissing-prototypes -Wvla
 HARDEN  = -fstack-protector-strong -fPIE
@@ -44,12 +47,13 @@ all: $(PROGRAMS)
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+	@echo 'cc $<'
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
 define archive_rule
 $(BUILD)/obj/$(1).a: $(patsubst %.c,$(BUILD)/obj/%.o,$(filter $(1)/%,$(LIB_SRCS)))
 	@mkdir -p $$(@D) && rm -f $$@
-	$(AR) rcs $$@ $$^
+	@$(AR) rcs $$@ $$^
 endef
 $(foreach f,$(FOLDERS),$(eval $(call archive_rule,$(f))))
 
@@ -57,7 +61,8 @@ SHARED = $(BUILD)/obj/conf.a $(BUILD)/obj/common.a
 define program_rule
 $(1): $(BUILD)/obj/$(2)/$(notdir $(1)).o $(BUILD)/obj/$(2).a $(SHARED)
 	@mkdir -p $$(@D)
-	$(CC) $(ALL_LDFLAGS) -o $$@ $$^ $(LIBS_$(2))
+	@echo 'link $$@'
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $$@ $$^ $(LIBS_$(2))
 endef
 $(eval $(call program_rule,$(BUILD)/sbin/waybilld,daemon))
 $(eval $(call program_rule,$(BUILD)/bin/waybillctl,daemon))
@@ -69,7 +74,8 @@ $(eval $(call program_rule,$(BUILD)/bin/waybill,token))
 define test_rule
 $(BUILD)/tests/$(1)/%: $(BUILD)/obj/$(1)/%.o $(BUILD)/obj/$(1).a $(SHARED)
 	@mkdir -p $$(@D)
-	$(CC) $(ALL_LDFLAGS) -o $$@ $$^ -lcmocka $(LIBS_$(1)) $(LIBS_common)
+	@echo 'link $$@'
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $$@ $$^ -lcmocka $(LIBS_$(1)) $(LIBS_common)
 endef
 $(foreach f,$(FOLDERS),$(eval $(call test_rule,$(f))))
 
