@@ -27,13 +27,14 @@ sys.path[:0] = [str(TESTS), str(TESTS / "e2e")]
 from peers import (Authority, PeerFailed, PeerMissing, Postfix,  # noqa: E402
                    StrictHop, free_port, wait_until)
 from peers.base import closed_part, find_program  # noqa: E402
+from peers.postfix import FAILS  # noqa: E402
 from waybill import Waybill, certifier_of, build_directory  # noqa: E402
 
 ROOT = TESTS.parent
 SUBMISSION, SUBMISSIONS, MSA_PORT = 10587, 10465, 10025
 USER = "alice"
 SENDER, RECIPIENT = "alice@example.test", "bob@example.test"
-NOWHERE = "nobody@elsewhere.test"
+NOWHERE = f"nobody@{FAILS}"
 
 
 class Failed(Exception):

@@ -215,7 +215,7 @@ class Peer:
     def log_tail(self):
         """The ends of what it printed and of its log."""
         parts = [tail(self.dir / "output")]
-        if self.log.exists():
+        if self.log.exists() and self.log != self.dir / "output":
             parts.append(tail(self.log))
         return "\n".join(parts)
 

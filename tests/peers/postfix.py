@@ -1,5 +1,8 @@
 """A real Postfix of its own beside whatever is installed: unpacked, never
-installed, delivering to Maildirs under its own directory."""
+installed, delivering to Maildirs under its own directory.
+
+Mail for FAILS is taken and then bounces, mail for WAITS stays in the queue,
+and for all other domains but example.test RCPT is refused."""
 
 import email
 import email.policy
@@ -17,6 +20,8 @@ from .base import (Peer, PeerFailed, answers, check_passable, is_alive,
 MAIL_OWNER, SETGID_GROUP, DEFAULT_USER = "mail", "operator", "nobody"
 
 DOMAIN = "example.test"
+# Mail that fails after it was taken, and mail that waits in the queue.
+FAILS, WAITS = "fails.test", "waits.test"
 
 
 class Postfix(Peer):
@@ -72,6 +77,8 @@ class Postfix(Peer):
         os.chown(self.mail, nobody.pw_uid, nobody.pw_gid)
         (self.conf / "mailboxes").write_text("".join(
             f"{user}@{DOMAIN} {user}/\n" for user in self.users))
+        (self.conf / "transport").write_text(
+            f"{FAILS} fail:\n{WAITS} smtp:[127.0.0.1]:1\n")
         self.postfix("check")
 
     def write_main(self):
@@ -110,6 +117,7 @@ class Postfix(Peer):
             "virtual_mailbox_limit": "0", "mailbox_size_limit": "0",
             "message_size_limit": "209715200",
             # Nothing leaves the machine, whatever a test submits.
+            "transport_maps": f"texthash:{self.conf}/transport",
             "default_transport": "error:5.7.1 this test sends nothing out",
             "relay_transport": "error:5.7.1 this test sends nothing out",
             "smtpd_relay_restrictions":
@@ -151,6 +159,7 @@ class Postfix(Peer):
                 words[4] = "n"
                 line = " ".join(words)
             lines.append(line)
+        lines.append("fail unix - n n - - pipe user=nobody argv=/bin/false")
         (self.conf / "master.cf").write_text("\n".join(lines) + "\n")
 
     def environment(self):

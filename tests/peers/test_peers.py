@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from peers import clients
+from peers import clients, postfix
 from peers import (Authority, Exim, INetSim, ImapBackend, PeerFailed,
                    PeerMissing, Postfix, RawMsa, Saslauthd, Sasldb,
                    StrictHop, room, wait_until)
@@ -67,6 +67,17 @@ def test_postfix_refuses_unknown_users(space):
         with pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
             submit(msa.port)
         assert refused.value.recipients["bob@example.test"][0] == 550
+
+
+def test_postfix_reports_a_failure_with_its_envid(space):
+    with started(Postfix(space / "pf")) as msa:
+        with smtplib.SMTP("127.0.0.1", msa.port) as client:
+            for domain in (postfix.FAILS, postfix.WAITS):
+                client.sendmail(ENVELOPE[0], f"x@{domain}", TEXT,
+                                ["ENVID=one@example.test"])
+        report = msa.wait_message("alice").raw
+        assert b"Original-Envelope-Id: one@example.test" in report
+        wait_until(lambda: msa.log_lines("status=deferred"))
 
 
 def test_postfix_with_xclient_logs_the_real_client(space):
