@@ -147,8 +147,8 @@ stream_new(struct event_base *base, int fd, stream_fn *fn, void *arg)
 	evutil_make_socket_nonblocking(fd);
 	/* Without it a reply waits for the peer's delayed ACK. */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	event_assign(&s->read_event, base, fd, EV_READ | EV_PERSIST,
-	    stream_on_read, s);
+	event_assign(
+	    &s->read_event, base, fd, EV_READ | EV_PERSIST, stream_on_read, s);
 	event_assign(&s->write_event, base, fd, EV_WRITE, stream_on_write, s);
 	evtimer_assign(&s->timer, base, stream_on_timer, s);
 	stream_arm_read(s);
@@ -159,8 +159,8 @@ struct stream *
 stream_connect(struct event_base *base, const struct sockaddr *sa,
     socklen_t len, stream_fn *fn, void *arg)
 {
-	int fd = socket(sa->sa_family,
-	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(
+	    sa->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	struct stream *s;
 
 	if (fd == -1)

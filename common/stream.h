@@ -19,7 +19,7 @@ struct stream;
 enum stream_event {
 	STREAM_READY,	/* connected; or, after stream_start_tls(), secure */
 	STREAM_INPUT,	/* more octets came: stream_input() */
-	STREAM_DRAINED,	/* output fell below STREAM_LOW after STREAM_HIGH */
+	STREAM_DRAINED, /* output fell below STREAM_LOW after STREAM_HIGH */
 	STREAM_CLOSED,	/* the peer is gone: stream_reason(); last event */
 	STREAM_TIMEOUT	/* the time of stream_set_timeout() is over */
 };
@@ -27,14 +27,13 @@ enum stream_event {
 enum {
 	STREAM_LOW = 64 * 1024,
 	STREAM_HIGH = 256 * 1024,
-	STREAM_INPUT_MAX = 64 * 1024	/* unread octets kept; then we wait */
+	STREAM_INPUT_MAX = 64 * 1024 /* unread octets kept; then we wait */
 };
 
 typedef void stream_fn(void *arg, enum stream_event);
 
 /* Take over fd, a connected socket. Returns NULL without memory. */
-struct stream *stream_new(struct event_base *, int fd, stream_fn *,
-    void *arg);
+struct stream *stream_new(struct event_base *, int fd, stream_fn *, void *arg);
 
 /* Connect to an address. STREAM_READY or STREAM_CLOSED will tell. */
 struct stream *stream_connect(struct event_base *, const struct sockaddr *,

@@ -15,7 +15,7 @@
 #include "common/stream.h"
 
 enum {
-	STREAM_TURN_MAX = 128 * 1024,	/* octets read from one in a turn */
+	STREAM_TURN_MAX = 128 * 1024, /* octets read from one in a turn */
 	STREAM_LINGER_MS = 10000,
 	STREAM_DRAIN_MS = 2000
 };
@@ -23,12 +23,12 @@ enum {
 enum stream_state {
 	STATE_CONNECTING,
 	STATE_CLEAR,
-	STATE_TLS_PENDING,	/* clear output first, then the handshake */
+	STATE_TLS_PENDING, /* clear output first, then the handshake */
 	STATE_HANDSHAKE,
 	STATE_SECURE,
-	STATE_LINGERING,	/* the owner is gone, output is not */
-	STATE_DRAINING,		/* all is said: waiting for the peer's end */
-	STATE_DEAD		/* freed at the end of the turn */
+	STATE_LINGERING, /* the owner is gone, output is not */
+	STATE_DRAINING,	 /* all is said: waiting for the peer's end */
+	STATE_DEAD	 /* freed at the end of the turn */
 };
 
 struct stream {
@@ -38,16 +38,16 @@ struct stream {
 	struct event timer;
 	int fd;
 	enum stream_state state;
-	bool reading;		/* read_event is armed */
-	bool paused;		/* the owner does not want input */
-	bool dirty;		/* on the list of those to flush */
-	bool above;		/* output went over STREAM_HIGH */
-	bool closed;		/* STREAM_CLOSED was told */
-	uint64_t deadline;	/* of stream_set_timeout(), 0: none */
-	uint64_t alarm;		/* when timer goes off, 0: not armed */
+	bool reading;	   /* read_event is armed */
+	bool paused;	   /* the owner does not want input */
+	bool dirty;	   /* on the list of those to flush */
+	bool above;	   /* output went over STREAM_HIGH */
+	bool closed;	   /* STREAM_CLOSED was told */
+	uint64_t deadline; /* of stream_set_timeout(), 0: none */
+	uint64_t alarm;	   /* when timer goes off, 0: not armed */
 	SSL *ssl;
-	SSL_CTX *ctx;		/* for the handshake to come */
-	char *name;		/* a client's SNI */
+	SSL_CTX *ctx; /* for the handshake to come */
+	char *name;   /* a client's SNI */
 	stream_fn *fn;
 	void *arg;
 	struct buffer in;

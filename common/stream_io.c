@@ -33,7 +33,8 @@ stream_fail_tls(struct stream *s, int code)
 	else if (error != 0)
 		snprintf(s->reason, sizeof(s->reason), "TLS: %s",
 		    ERR_reason_error_string(error) == NULL
-			? "error" : ERR_reason_error_string(error));
+			? "error"
+			: ERR_reason_error_string(error));
 	else
 		snprintf(s->reason, sizeof(s->reason), "%s", strerror(errno));
 	stream_fail(s, "TLS");
@@ -107,7 +108,7 @@ stream_handshake(struct stream *s)
 	n = SSL_do_handshake(s->ssl);
 	if (n == 1) {
 		s->state = STATE_SECURE;
-		s->reading = false;	/* so that pending input is noticed */
+		s->reading = false; /* so that pending input is noticed */
 		stream_arm_read(s);
 		s->fn(s->arg, STREAM_READY);
 		return;
@@ -281,8 +282,8 @@ stream_flush(struct stream *s)
 	    s->state == STATE_DRAINING || s->state == STATE_DEAD)
 		return;
 	while (buffer_len(&s->out) > 0) {
-		n = stream_write_some(s, buffer_at(&s->out),
-		    buffer_len(&s->out));
+		n = stream_write_some(
+		    s, buffer_at(&s->out), buffer_len(&s->out));
 		if (n < 0)
 			return;
 		if (n == 0) {
@@ -316,4 +317,3 @@ stream_on_write(evutil_socket_t fd, short what, void *arg)
 	else
 		stream_flush(s);
 }
-

@@ -29,11 +29,12 @@ tls_context(const SSL_METHOD *method)
 	if ((ctx = SSL_CTX_new(method)) == NULL)
 		return NULL;
 	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
-	SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION |
-	    SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
-	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS |
-	    SSL_MODE_ENABLE_PARTIAL_WRITE |
-	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_options(ctx,
+	    SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
+		SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_mode(ctx,
+	    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+		SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_read_ahead(ctx, 1);
 	SSL_CTX_set_default_read_buffer_len(ctx, TLS_READ_BUFFER);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
@@ -43,13 +44,14 @@ tls_context(const SSL_METHOD *method)
 static int
 tls_use_chain(SSL_CTX *ctx, const struct tls_server *server)
 {
-	BIO *bio = BIO_new_mem_buf(server->certificate,
-	    (int)server->certificate_len);
+	BIO *bio =
+	    BIO_new_mem_buf(server->certificate, (int)server->certificate_len);
 	X509 *cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
 	int ok = cert != NULL && SSL_CTX_use_certificate(ctx, cert) == 1;
 
 	X509_free(cert);
-	while (ok && (cert = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+	while (
+	    ok && (cert = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
 		ok = SSL_CTX_add1_chain_cert(ctx, cert) == 1;
 		X509_free(cert);
 	}
@@ -94,8 +96,8 @@ tls_server_context(const struct tls_server *server, char *error, size_t size)
 	    SSL_CTX_set_cipher_list(ctx, server->ciphers) != 1)
 		what = "ciphers";
 	else if (SSL_CTX_set_tlsext_ticket_keys(ctx,
-	    (void *)(uintptr_t)server->ticket_keys,
-	    TLS_TICKET_KEYS_LEN) != 1)
+		     (void *)(uintptr_t)server->ticket_keys,
+		     TLS_TICKET_KEYS_LEN) != 1)
 		what = "ticket keys";
 	if (what == NULL)
 		return ctx;
@@ -112,9 +114,8 @@ tls_client_context(bool verify, const char *ca_file, char *error, size_t size)
 
 	if (ok && verify) {
 		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-		ok = ca_file[0] != '\0'
-		    ? SSL_CTX_load_verify_file(ctx, ca_file)
-		    : SSL_CTX_set_default_verify_paths(ctx);
+		ok = ca_file[0] != '\0' ? SSL_CTX_load_verify_file(ctx, ca_file)
+					: SSL_CTX_set_default_verify_paths(ctx);
 	}
 	if (ok == 1)
 		return ctx;

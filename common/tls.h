@@ -13,21 +13,21 @@
 enum { TLS_TICKET_KEYS_LEN = 80 };
 
 struct tls_server {
-	const char *certificate;	/* PEM: certificate and chain */
+	const char *certificate; /* PEM: certificate and chain */
 	size_t certificate_len;
-	const char *key;		/* PEM */
+	const char *key; /* PEM */
 	size_t key_len;
 	bool only_1_3;
-	const char *ciphers;		/* of TLS 1.2; "": OpenSSL's own */
-	const unsigned char *ticket_keys;	/* TLS_TICKET_KEYS_LEN octets */
+	const char *ciphers;		  /* of TLS 1.2; "": OpenSSL's own */
+	const unsigned char *ticket_keys; /* TLS_TICKET_KEYS_LEN octets */
 };
 
 /* Returns NULL, and what is wrong in error (size octets). */
-SSL_CTX *tls_server_context(const struct tls_server *, char *error,
-    size_t size);
+SSL_CTX *
+tls_server_context(const struct tls_server *, char *error, size_t size);
 
 /* ca_file "": the system's authorities. Returns NULL and error likewise. */
-SSL_CTX *tls_client_context(bool verify, const char *ca_file, char *error,
-    size_t size);
+SSL_CTX *
+tls_client_context(bool verify, const char *ca_file, char *error, size_t size);
 
 #endif

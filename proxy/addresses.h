@@ -8,8 +8,11 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-enum addresses_what { ADDRESSES_SESSIONS, ADDRESSES_EXCHANGES,
-	ADDRESSES_WHATS };
+enum addresses_what {
+	ADDRESSES_SESSIONS,
+	ADDRESSES_EXCHANGES,
+	ADDRESSES_WHATS
+};
 
 /* A number for an address: the same for all of one IPv6 /64; never 0. */
 uint64_t addresses_key(const struct sockaddr_storage *);

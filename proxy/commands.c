@@ -16,10 +16,7 @@
 #define LOGGED_IN      (SESSION_IDLE | IN_TRANSACTION)
 #define ANY	       (SESSION_CLEAR | SESSION_OPEN | LOGGED_IN)
 
-enum command_flag {
-	NO_ARGUMENT = 1,
-	NEEDS_HELLO = 2
-};
+enum command_flag { NO_ARGUMENT = 1, NEEDS_HELLO = 2 };
 
 struct command {
 	const char *verb;
@@ -36,8 +33,7 @@ static void command_vrfy(struct session *, const char *, size_t);
 static void command_help(struct session *, const char *, size_t);
 static void command_quit(struct session *, const char *, size_t);
 
-static const struct command commands[] = {
-	{ "EHLO", ANY, 0, command_hello },
+static const struct command commands[] = { { "EHLO", ANY, 0, command_hello },
 	{ "HELO", ANY, 0, command_helo },
 	{ "STARTTLS", SESSION_CLEAR, NO_ARGUMENT, command_starttls },
 	{ "AUTH", SESSION_OPEN, NEEDS_HELLO, login_begin },
@@ -49,9 +45,7 @@ static const struct command commands[] = {
 	{ "NOOP", ANY, 0, command_noop },
 	{ "VRFY", LOGGED_IN, 0, command_vrfy },
 	{ "HELP", ANY, 0, command_help },
-	{ "QUIT", ANY, NO_ARGUMENT, command_quit },
-	{ NULL, 0, 0, NULL }
-};
+	{ "QUIT", ANY, NO_ARGUMENT, command_quit }, { NULL, 0, 0, NULL } };
 
 static void
 command_reply(struct session *s, const char *reply)
@@ -122,16 +116,17 @@ commands_run(struct session *s, const char *line, size_t len)
 	}
 	while (verb < len && line[verb] != ' ' && line[verb] != '\t')
 		verb++;
-	for (args = verb; args < len &&
-	    (line[args] == ' ' || line[args] == '\t'); args++)
+	for (args = verb;
+	     args < len && (line[args] == ' ' || line[args] == '\t'); args++)
 		continue;
 	while (len > args && (line[len - 1] == ' ' || line[len - 1] == '\t'))
 		len--;
 	c = command_find(line, verb);
 	if (c == NULL)
-		command_reply(s, s->state == SESSION_CLEAR
-		    ? "530 5.7.0 Must issue STARTTLS first"
-		    : "500 5.5.1 Command not recognized");
+		command_reply(s,
+		    s->state == SESSION_CLEAR
+			? "530 5.7.0 Must issue STARTTLS first"
+			: "500 5.5.1 Command not recognized");
 	else if ((c->states & (int)s->state) == 0)
 		command_out_of_order(s, c);
 	else if ((c->flags & NO_ARGUMENT) != 0 && args < len)
@@ -214,7 +209,8 @@ command_starttls(struct session *s, const char *args, size_t len)
 	if (behind > 0) {
 		log_warning("injection", "client=%s: octets behind STARTTLS",
 		    s->address);
-		session_bye(s, "501 5.5.0 STARTTLS must be the last command "
+		session_bye(s,
+		    "501 5.5.0 STARTTLS must be the last command "
 		    "in clear");
 		return;
 	}
@@ -235,8 +231,9 @@ static void
 command_vrfy(struct session *s, const char *args, size_t len)
 {
 	(void)args;
-	command_reply(s, len == 0 ? "501 5.5.4 Syntax: VRFY address"
-	    : "252 2.5.2 Cannot verify, but will take mail for it");
+	command_reply(s,
+	    len == 0 ? "501 5.5.4 Syntax: VRFY address"
+		     : "252 2.5.2 Cannot verify, but will take mail for it");
 }
 
 static void
@@ -244,7 +241,8 @@ command_help(struct session *s, const char *args, size_t len)
 {
 	(void)args;
 	(void)len;
-	command_reply(s, "214 2.0.0 EHLO STARTTLS AUTH MAIL RCPT DATA RSET "
+	command_reply(s,
+	    "214 2.0.0 EHLO STARTTLS AUTH MAIL RCPT DATA RSET "
 	    "NOOP VRFY HELP XMTRK QUIT");
 }
 

@@ -30,8 +30,7 @@ envelope_reply_error(struct session *s, int code)
 	const struct params_error *e = params_error(code);
 	char line[300];
 
-	snprintf(line, sizeof(line), "%d %s %s", e->code, e->enhanced,
-	    e->text);
+	snprintf(line, sizeof(line), "%d %s %s", e->code, e->enhanced, e->text);
 	envelope_reply(s, line);
 }
 
@@ -68,13 +67,14 @@ envelope_mail(struct session *s, const char *args, size_t len)
 	int code;
 
 	if (envelope_ticket_expired(s)) {
-		session_bye(s, "421 4.7.0 The session is too old, log in "
+		session_bye(s,
+		    "421 4.7.0 The session is too old, log in "
 		    "again");
 		return;
 	}
 	s->mail = transaction_new(args, len);
-	code = params_parse_mail(s->mail->line, len, s->offered,
-	    &s->mail->params);
+	code =
+	    params_parse_mail(s->mail->line, len, s->offered, &s->mail->params);
 	if (code != 0) {
 		transaction_free(s->mail);
 		s->mail = NULL;
@@ -141,13 +141,13 @@ envelope_note_sent(struct session *s)
 {
 	const struct mail_params *p = &s->mail->params;
 	unsigned mask = msa_caps(s->msa)->mask;
-	bool tracked = s->mail->mint == MINT_DONE &&
-	    s->mail->minted.certifier[0] != '\0';
+	bool tracked =
+	    s->mail->mint == MINT_DONE && s->mail->minted.certifier[0] != '\0';
 
-	s->mail->mtrk_sent = (mask & CAP_MTRK) != 0 &&
-	    (tracked || (p->given & PARAM_MTRK) != 0);
-	s->mail->envid_sent = (mask & (CAP_MTRK | CAP_DSN)) != 0 &&
-	    s->mail->envid[0] != '\0';
+	s->mail->mtrk_sent =
+	    (mask & CAP_MTRK) != 0 && (tracked || (p->given & PARAM_MTRK) != 0);
+	s->mail->envid_sent =
+	    (mask & (CAP_MTRK | CAP_DSN)) != 0 && s->mail->envid[0] != '\0';
 }
 
 static void
@@ -180,18 +180,21 @@ envelope_go(struct session *s)
 	if (s->msa == NULL) {
 		log_warning("msa_unavailable", "session=%016llx: %s",
 		    (unsigned long long)s->id, s->msa_trouble);
-		envelope_refuse_mail(s, "451 4.4.1 The mail server cannot be "
+		envelope_refuse_mail(s,
+		    "451 4.4.1 The mail server cannot be "
 		    "reached, try again later");
-	} else if (t->mint == MINT_GIVEN_UP && s->w->conf->
-	    tracking.without_vault == CONF_WITHOUT_VAULT_DEFER) {
-		envelope_refuse_mail(s, "451 4.3.0 Tracking is not available, "
+	} else if (t->mint == MINT_GIVEN_UP &&
+	    s->w->conf->tracking.without_vault == CONF_WITHOUT_VAULT_DEFER) {
+		envelope_refuse_mail(s,
+		    "451 4.3.0 Tracking is not available, "
 		    "try again later");
-	} else if (t->mint == MINT_DONE &&
-	    t->minted.status == KEEPER_LIMITED) {
-		envelope_refuse_mail(s, "450 4.7.1 Too many transactions "
+	} else if (t->mint == MINT_DONE && t->minted.status == KEEPER_LIMITED) {
+		envelope_refuse_mail(s,
+		    "450 4.7.1 Too many transactions "
 		    "without a message, try again later");
 	} else if (!envelope_msa_can(s, params_mail_needs(&t->params))) {
-		envelope_refuse_mail(s, "451 4.3.0 The mail server lacks an "
+		envelope_refuse_mail(s,
+		    "451 4.3.0 The mail server lacks an "
 		    "extension just now, try again later");
 	} else {
 		envelope_send_mail(s);
@@ -208,7 +211,8 @@ envelope_rcpt(struct session *s, const char *args, size_t len)
 	int code;
 
 	if (s->state == SESSION_BROKEN) {
-		envelope_reply(s, "451 4.4.2 The mail server was lost, start "
+		envelope_reply(s,
+		    "451 4.4.2 The mail server was lost, start "
 		    "over with RSET");
 		return;
 	}
@@ -223,7 +227,8 @@ envelope_rcpt(struct session *s, const char *args, size_t len)
 		return;
 	}
 	if (!envelope_msa_can(s, params_rcpt_needs(&rcpt))) {
-		envelope_reply(s, "451 4.3.0 The mail server lacks an "
+		envelope_reply(s,
+		    "451 4.3.0 The mail server lacks an "
 		    "extension just now, try again later");
 		return;
 	}

@@ -17,9 +17,9 @@
 #include "conf/conf.h"
 
 enum {
-	KEEPER_SILENT_MAX = 3,		/* then mints are given up at once */
-	KEEPER_TRY_AGAIN_MS = 1000,	/* but for one now and then */
-	KEEPER_ASK_MS = 10000,		/* XMTRK's questions */
+	KEEPER_SILENT_MAX = 3,	    /* then mints are given up at once */
+	KEEPER_TRY_AGAIN_MS = 1000, /* but for one now and then */
+	KEEPER_ASK_MS = 10000,	    /* XMTRK's questions */
 	SETTLES_MAX = 20000,
 	SETTLES_OCTETS_MAX = 64 * 1024 * 1024,
 	SETTLE_RETRY_MS = 500
@@ -28,8 +28,8 @@ enum {
 /* A record that must be written, and perhaps a session that waits for it. */
 struct keeper_settle {
 	uint64_t number;
-	uint64_t who;		/* 0: nobody (any more) */
-	uint64_t question;	/* under way, or 0 */
+	uint64_t who;	   /* 0: nobody (any more) */
+	uint64_t question; /* under way, or 0 */
 	size_t len;
 	uint8_t *body;
 	TAILQ_ENTRY(keeper_settle) next;
@@ -51,7 +51,7 @@ keeper_ask_all(struct keeper *k)
 {
 	struct keeper_settle *s;
 
-	TAILQ_FOREACH(s, &k->settles, next) {
+	TAILQ_FOREACH (s, &k->settles, next) {
 		if (s->question == 0)
 			keeper_ask_settle(k, s);
 	}
@@ -82,8 +82,8 @@ keeper_on_up(void *arg)
 }
 
 void
-keeper_open(struct keeper *k, struct event_base *base,
-    const struct conf *conf, const struct keeper_answers *answers, void *arg)
+keeper_open(struct keeper *k, struct event_base *base, const struct conf *conf,
+    const struct keeper_answers *answers, void *arg)
 {
 	char path[256];
 
@@ -92,8 +92,8 @@ keeper_open(struct keeper *k, struct event_base *base,
 	k->conf = conf;
 	k->answers = answers;
 	k->arg = arg;
-	snprintf(path, sizeof(path), "%s/%s", conf->run_dir,
-	    DOOR_KEEPER_PROXY_PATH);
+	snprintf(
+	    path, sizeof(path), "%s/%s", conf->run_dir, DOOR_KEEPER_PROXY_PATH);
 	k->link = link_new(base, path, k);
 	k->retry = evtimer_new(base, keeper_on_retry, k);
 	if (k->link == NULL || k->retry == NULL)
@@ -117,8 +117,10 @@ keeper_close(struct keeper *k)
 	struct keeper_settle *s;
 
 	if (k->settle_count > 0)
-		log_error("records_lost", "%zu records could not be handed "
-		    "to the keeper", k->settle_count);
+		log_error("records_lost",
+		    "%zu records could not be handed "
+		    "to the keeper",
+		    k->settle_count);
 	while ((s = TAILQ_FIRST(&k->settles)) != NULL)
 		keeper_settle_done(k, s);
 	link_free(k->link);
@@ -136,13 +138,12 @@ keeper_is_silent(struct keeper *k)
 		return false;
 	if (now - k->silent_since < KEEPER_TRY_AGAIN_MS)
 		return true;
-	k->silent_since = now;	/* this one tries */
+	k->silent_since = now; /* this one tries */
 	return false;
 }
 
 static void
-keeper_on_minted(void *arg, uint64_t who, unsigned type,
-    struct wire_in *body)
+keeper_on_minted(void *arg, uint64_t who, unsigned type, struct wire_in *body)
 {
 	struct keeper *k = arg;
 	struct minted minted = { .status = KEEPER_UNAVAILABLE };
@@ -154,7 +155,8 @@ keeper_on_minted(void *arg, uint64_t who, unsigned type,
 		k->silent = 0;
 	} else if (++k->silent == KEEPER_SILENT_MAX) {
 		k->silent_since = stream_now();
-		log_error("keeper_silent", "the keeper does not answer: "
+		log_error("keeper_silent",
+		    "the keeper does not answer: "
 		    "messages go out untracked or are deferred "
 		    "(tracking without_vault)");
 	}
@@ -169,8 +171,8 @@ keeper_mint(struct keeper *k, const struct mint *mint, uint64_t who)
 	wire_begin(&k->body);
 	mint_put(&k->body, mint);
 	return link_ask(k->link, MSG_MINT, &k->body,
-	    (unsigned)k->conf->tracking.mint_timeout, keeper_on_minted,
-	    who) != 0;
+		   (unsigned)k->conf->tracking.mint_timeout, keeper_on_minted,
+		   who) != 0;
 }
 
 void
@@ -186,7 +188,7 @@ keeper_find_settle(struct keeper *k, uint64_t number)
 {
 	struct keeper_settle *s;
 
-	TAILQ_FOREACH(s, &k->settles, next) {
+	TAILQ_FOREACH (s, &k->settles, next) {
 		if (s->number == number)
 			return s;
 	}
@@ -205,8 +207,8 @@ keeper_settle_tell(struct keeper *k, struct keeper_settle *s, bool stored)
 }
 
 static void
-keeper_on_settled(void *arg, uint64_t number, unsigned type,
-    struct wire_in *body)
+keeper_on_settled(
+    void *arg, uint64_t number, unsigned type, struct wire_in *body)
 {
 	struct keeper *k = arg;
 	struct keeper_settle *s = keeper_find_settle(k, number);
@@ -226,8 +228,10 @@ keeper_on_settled(void *arg, uint64_t number, unsigned type,
 		return;
 	}
 	if (status != KEEPER_OK)
-		log_error("record_refused", "the keeper refuses a record "
-		    "(status %u)", status);
+		log_error("record_refused",
+		    "the keeper refuses a record "
+		    "(status %u)",
+		    status);
 	keeper_settle_tell(k, s, status == KEEPER_OK);
 	keeper_settle_done(k, s);
 }
@@ -245,8 +249,7 @@ keeper_ask_settle(struct keeper *k, struct keeper_settle *s)
 }
 
 bool
-keeper_settle(struct keeper *k, const struct mail_record *record,
-    uint64_t who)
+keeper_settle(struct keeper *k, const struct mail_record *record, uint64_t who)
 {
 	struct keeper_settle *s;
 
@@ -296,22 +299,21 @@ static void
 keeper_on_listed(void *arg, uint64_t who, unsigned type, struct wire_in *body)
 {
 	struct keeper *k = arg;
-	enum keeper_status status = keeper_answer_status(type, MSG_LISTED,
-	    body);
+	enum keeper_status status =
+	    keeper_answer_status(type, MSG_LISTED, body);
 
-	k->answers->listed(k->arg, who, status,
-	    status == KEEPER_OK ? body : NULL);
+	k->answers->listed(
+	    k->arg, who, status, status == KEEPER_OK ? body : NULL);
 }
 
 static void
 keeper_on_shown(void *arg, uint64_t who, unsigned type, struct wire_in *body)
 {
 	struct keeper *k = arg;
-	enum keeper_status status = keeper_answer_status(type, MSG_SHOWN,
-	    body);
+	enum keeper_status status = keeper_answer_status(type, MSG_SHOWN, body);
 
-	k->answers->shown(k->arg, who, status,
-	    status == KEEPER_OK ? body : NULL);
+	k->answers->shown(
+	    k->arg, who, status, status == KEEPER_OK ? body : NULL);
 }
 
 static void
@@ -334,7 +336,7 @@ keeper_list(struct keeper *k, const struct list_query *query, uint64_t who)
 	wire_begin(&k->body);
 	list_query_put(&k->body, query);
 	return link_ask(k->link, MSG_LIST, &k->body, KEEPER_ASK_MS,
-	    keeper_on_listed, who) != 0;
+		   keeper_on_listed, who) != 0;
 }
 
 bool
@@ -343,7 +345,7 @@ keeper_show(struct keeper *k, const struct one_query *query, uint64_t who)
 	wire_begin(&k->body);
 	one_query_put(&k->body, query);
 	return link_ask(k->link, MSG_SHOW, &k->body, KEEPER_ASK_MS,
-	    keeper_on_shown, who) != 0;
+		   keeper_on_shown, who) != 0;
 }
 
 bool
@@ -352,5 +354,5 @@ keeper_token(struct keeper *k, const struct one_query *query, uint64_t who)
 	wire_begin(&k->body);
 	one_query_put(&k->body, query);
 	return link_ask(k->link, MSG_TOKEN, &k->body, KEEPER_ASK_MS,
-	    keeper_on_token, who) != 0;
+		   keeper_on_token, who) != 0;
 }

@@ -31,10 +31,10 @@ struct keeper_answers {
 	/* Stored, or given up waiting: the reply may pass either way. */
 	void (*settled)(void *arg, uint64_t who, bool stored);
 	/* body is behind the status; NULL unless status is KEEPER_OK. */
-	void (*listed)(void *arg, uint64_t who, enum keeper_status,
-	    struct wire_in *body);
-	void (*shown)(void *arg, uint64_t who, enum keeper_status,
-	    struct wire_in *body);
+	void (*listed)(
+	    void *arg, uint64_t who, enum keeper_status, struct wire_in *body);
+	void (*shown)(
+	    void *arg, uint64_t who, enum keeper_status, struct wire_in *body);
 	void (*token)(void *arg, uint64_t who, const struct token_answer *);
 };
 
@@ -43,14 +43,14 @@ struct keeper {
 	const struct conf *conf;
 	const struct keeper_answers *answers;
 	void *arg;
-	unsigned silent;		/* mints in a row without an answer */
+	unsigned silent; /* mints in a row without an answer */
 	uint64_t silent_since;
-	struct keeper_settles settles;	/* not yet known to be stored */
+	struct keeper_settles settles; /* not yet known to be stored */
 	size_t settle_count;
 	size_t settle_octets;
 	uint64_t settle_next;
 	struct event *retry;
-	struct wire_out body;		/* being written */
+	struct wire_out body; /* being written */
 };
 
 void keeper_open(struct keeper *, struct event_base *, const struct conf *,
@@ -75,8 +75,8 @@ bool keeper_settle(struct keeper *, const struct mail_record *, uint64_t who)
     __attribute__((warn_unused_result));
 
 /* Nothing came of it (rule: only a 4xx, a 5xx or an unwritten end). */
-void keeper_forget(struct keeper *, const struct ticket *,
-    const uint8_t handle[HANDLE_LEN]);
+void keeper_forget(
+    struct keeper *, const struct ticket *, const uint8_t handle[HANDLE_LEN]);
 
 /* For XMTRK. Return false where nothing could be asked. */
 bool keeper_list(struct keeper *, const struct list_query *, uint64_t who)

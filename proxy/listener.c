@@ -19,7 +19,7 @@
 
 enum {
 	LISTENERS_MAX = 64,
-	LISTENER_TURN_MAX = 32,	/* clients let in before others are served */
+	LISTENER_TURN_MAX = 32, /* clients let in before others are served */
 	LISTENER_REST_MS = 100	/* while no descriptor is left */
 };
 
@@ -93,8 +93,8 @@ listener_add(struct worker *w, int fd, bool implicit_tls)
 	l->w = w;
 	l->fd = fd;
 	l->implicit_tls = implicit_tls;
-	l->event = event_new(w->base, fd, EV_READ | EV_PERSIST,
-	    listener_on_client, l);
+	l->event =
+	    event_new(w->base, fd, EV_READ | EV_PERSIST, listener_on_client, l);
 	l->rest = evtimer_new(w->base, listener_on_rest, l);
 	if (l->event == NULL || l->rest == NULL)
 		fatal("out of memory");
@@ -112,8 +112,7 @@ listener_take(struct worker *w, struct child_start *start)
 
 		snprintf(name, sizeof(name), "listen.%s", conf->title);
 		while ((fd = child_take_fd(start, name)) != -1)
-			listener_add(w, fd,
-			    conf->tls == CONF_LISTEN_IMPLICIT);
+			listener_add(w, fd, conf->tls == CONF_LISTEN_IMPLICIT);
 	}
 }
 

@@ -51,8 +51,7 @@ login_cancel(struct session *s)
 	s->delay = NULL;
 	login_drop_initial(s);
 	if (s->counted)
-		addresses_remove(addresses_key(&s->peer),
-		    ADDRESSES_EXCHANGES);
+		addresses_remove(addresses_key(&s->peer), ADDRESSES_EXCHANGES);
 	s->counted = false;
 }
 
@@ -71,7 +70,8 @@ login_ask(struct session *s, unsigned type, const struct wire_out *body)
 {
 	if (s->exchange == NULL ||
 	    link_ask(s->exchange, type, body,
-	    (unsigned)s->w->conf->auth.timeout, login_on_answer, s->id) == 0)
+		(unsigned)s->w->conf->auth.timeout, login_on_answer,
+		s->id) == 0)
 		login_refuse(s, "454 4.7.0 Temporary authentication failure");
 }
 
@@ -79,7 +79,8 @@ static void
 login_start_exchange(struct session *s)
 {
 	struct auth_begin begin = { .session = s->id,
-		.tls = session_is_secure(s), .has_initial = s->has_initial,
+		.tls = session_is_secure(s),
+		.has_initial = s->has_initial,
 		.initial = { s->initial, s->initial_len } };
 	struct wire_out body = { 0 };
 
@@ -109,8 +110,8 @@ login_on_delay(evutil_socket_t fd, short what, void *arg)
 static void
 login_wait(struct session *s)
 {
-	uint64_t ms = penalties_delay(s->w->penalties,
-	    addresses_key(&s->peer), (uint64_t)s->w->conf->auth.penalty_max);
+	uint64_t ms = penalties_delay(s->w->penalties, addresses_key(&s->peer),
+	    (uint64_t)s->w->conf->auth.penalty_max);
 	struct timeval tv = { (time_t)(ms / 1000),
 		(suseconds_t)(ms % 1000) * 1000 };
 
@@ -152,8 +153,8 @@ login_take_initial(struct session *s, const char *text, size_t len)
 		return true;
 	if ((s->initial = malloc(len + 3)) == NULL)
 		fatal("out of memory");
-	s->initial_len = len;	/* so that all of it is wiped */
-	if (len != 1 || text[0] != '=')	/* "=" is an empty response */
+	s->initial_len = len;		/* so that all of it is wiped */
+	if (len != 1 || text[0] != '=') /* "=" is an empty response */
 		n = codec_base64_decode(text, len, false, s->initial);
 	if (n == -1)
 		login_drop_initial(s);
@@ -174,17 +175,18 @@ login_begin(struct session *s, const char *args, size_t len)
 	if (initial > len)
 		initial = len;
 	if (name == 0 || name > AUTH_MECHANISM_MAX) {
-		login_reply(s, name == 0
-		    ? "501 5.5.4 Syntax: AUTH mechanism [response]"
-		    : "504 5.5.4 Mechanism not offered");
+		login_reply(s,
+		    name == 0 ? "501 5.5.4 Syntax: AUTH mechanism [response]"
+			      : "504 5.5.4 Mechanism not offered");
 		s->bad_commands++;
 		return;
 	}
 	snprintf(s->mechanism, sizeof(s->mechanism), "%.*s", (int)name, args);
 	if (!login_offered(s, s->mechanism)) {
-		login_reply(s, s->w->mechanisms[0] == '\0'
-		    ? "454 4.7.0 Temporary authentication failure"
-		    : "504 5.5.4 Mechanism not offered");
+		login_reply(s,
+		    s->w->mechanisms[0] == '\0'
+			? "454 4.7.0 Temporary authentication failure"
+			: "504 5.5.4 Mechanism not offered");
 		s->bad_commands++;
 		return;
 	}
@@ -244,8 +246,8 @@ login_challenge(struct session *s, struct wire_in *body)
 		fatal("out of memory");
 	/* An empty challenge keeps the space (RFC 4954 4). */
 	memcpy(text, "334 ", 4);
-	n = 4 + codec_base64_encode(challenge.data, challenge.len, true,
-	    text + 4);
+	n = 4 +
+	    codec_base64_encode(challenge.data, challenge.len, true, text + 4);
 	memcpy(text + n, "\r\n", 2);
 	replies_own(&s->replies, s->client, text, n + 2);
 	free(text);
@@ -273,8 +275,8 @@ login_words(uint8_t result)
 
 /* One line a failure, its form stable: tools ban addresses by it. */
 static void
-login_log_failure(const struct session *s, const struct auth_verdict *v,
-    unsigned failures)
+login_log_failure(
+    const struct session *s, const struct auth_verdict *v, unsigned failures)
 {
 	struct log_line l;
 
@@ -297,8 +299,8 @@ login_failed(struct session *s, const struct auth_verdict *v)
 
 	/* Only what is the client's doing counts against its address. */
 	if (words[0] == '5') {
-		failures = penalties_fail(s->w->penalties,
-		    addresses_key(&s->peer));
+		failures =
+		    penalties_fail(s->w->penalties, addresses_key(&s->peer));
 		s->auth_failures++;
 	}
 	login_log_failure(s, v, failures);
@@ -326,7 +328,7 @@ login_succeeded(struct session *s, const struct auth_verdict *v)
 	s->bad_commands = 0;
 	session_enter(s, SESSION_IDLE);
 	login_reply(s, "235 2.7.0 Authentication successful");
-	upstream_want(s);	/* so that MAIL finds it ready */
+	upstream_want(s); /* so that MAIL finds it ready */
 	session_process(s);
 }
 
@@ -338,8 +340,8 @@ login_verdict(struct session *s, struct wire_in *body)
 	memset(&v, 0, sizeof(v));
 	auth_verdict_get(body, &v);
 	if (wire_end(body) == -1 ||
-	    (v.result == AUTH_OK && (v.ticket.session != s->id ||
-	    v.ticket.account[0] == '\0')))
+	    (v.result == AUTH_OK &&
+		(v.ticket.session != s->id || v.ticket.account[0] == '\0')))
 		v.result = AUTH_TEMPORARY;
 	if (v.result == AUTH_OK)
 		login_succeeded(s, &v);

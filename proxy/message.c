@@ -21,8 +21,10 @@
 static void
 message_pipelined(struct session *s)
 {
-	log_warning("pipelining", "client=%s: octets behind DATA before its "
-	    "reply", s->address);
+	log_warning("pipelining",
+	    "client=%s: octets behind DATA before its "
+	    "reply",
+	    s->address);
 	upstream_drop(s);
 	session_bye(s, "554 5.5.0 Data sent before the reply to DATA");
 }
@@ -32,18 +34,17 @@ message_data(struct session *s, const char *args, size_t len)
 {
 	static const char need_rcpt[] = "503 5.5.1 Need RCPT first\r\n";
 	static const char broken[] = "451 4.4.2 The mail server was lost, "
-	    "start over with RSET\r\n";
+				     "start over with RSET\r\n";
 	size_t behind;
 
 	(void)args;
 	(void)len;
 	stream_input(s->client, &behind);
 	if (s->state == SESSION_BROKEN) {
-		replies_own(&s->replies, s->client, broken,
-		    sizeof(broken) - 1);
+		replies_own(&s->replies, s->client, broken, sizeof(broken) - 1);
 	} else if (s->mail->rcpt_count == 0) {
-		replies_own(&s->replies, s->client, need_rcpt,
-		    sizeof(need_rcpt) - 1);
+		replies_own(
+		    &s->replies, s->client, need_rcpt, sizeof(need_rcpt) - 1);
 		s->bad_commands++;
 	} else if (behind > 0) {
 		message_pipelined(s);
@@ -64,7 +65,8 @@ message_put_received(struct session *s)
 		.addr = s->address,
 		.login = conf->show_login ? s->ticket.account : NULL,
 		.hostname = s->w->conf->hostname,
-		.cipher = ssl == NULL ? NULL
+		.cipher = ssl == NULL
+		    ? NULL
 		    : SSL_CIPHER_standard_name(SSL_get_current_cipher(ssl)),
 		.envid = s->mail->envid[0] == '\0' ? NULL : s->mail->envid,
 		.authenticated = true,
@@ -87,8 +89,8 @@ message_make_id(struct session *s, char *out, size_t size)
 	if (RAND_bytes(octets, sizeof(octets)) != 1)
 		fatal("the system has no random octets");
 	codec_base64url_encode(octets, sizeof(octets), text);
-	snprintf(out, size, "Message-ID: <%s@%s>\r\n", text,
-	    s->w->conf->hostname);
+	snprintf(
+	    out, size, "Message-ID: <%s@%s>\r\n", text, s->w->conf->hostname);
 }
 
 void
@@ -127,8 +129,8 @@ message_pass(struct session *s, struct data_span *text)
 		if (part.len == 0)
 			continue;
 		out = stream_reserve(msa, DATA_STUFF_MAX(part.len));
-		stream_commit(msa,
-		    data_stuff(&b->stuff, part.at, part.len, out));
+		stream_commit(
+		    msa, data_stuff(&b->stuff, part.at, part.len, out));
 	}
 }
 
@@ -156,8 +158,8 @@ message_ended(struct session *s)
 	struct data_span rest = { NULL, 0 };
 	struct stream *msa = msa_stream(s->msa);
 
-	if (b->scan.saw_bare && s->w->conf->limits.bare_newline ==
-	    CONF_BARE_NEWLINE_REJECT) {
+	if (b->scan.saw_bare &&
+	    s->w->conf->limits.bare_newline == CONF_BARE_NEWLINE_REJECT) {
 		upstream_drop(s);
 		message_refuse(s, bare, sizeof(bare) - 1);
 		return;
@@ -165,8 +167,8 @@ message_ended(struct session *s)
 	header_finish(&b->header);
 	message_pass(s, &rest);
 	message_note_id(s->mail);
-	stream_commit(msa, data_stuff_end(&b->stuff,
-	    stream_reserve(msa, DATA_END_MAX)));
+	stream_commit(
+	    msa, data_stuff_end(&b->stuff, stream_reserve(msa, DATA_END_MAX)));
 	tracking_describe(s);
 	session_enter(s, SESSION_ENDED);
 	replies_expect(&s->replies, REPLY_TO_END);
@@ -247,8 +249,7 @@ message_replied(struct session *s, const struct reply *reply)
 	const char *text = reply_last_text(reply, &len);
 
 	t->code = (uint16_t)reply->code;
-	snprintf(t->reply_text, sizeof(t->reply_text), "%.*s", (int)len,
-	    text);
+	snprintf(t->reply_text, sizeof(t->reply_text), "%.*s", (int)len, text);
 	reply_queue_id(reply, t->queue_id, sizeof(t->queue_id));
 	t->reply_len = reply->len;
 	if ((t->reply = malloc(reply->len + ENVID_MAX + 8)) == NULL)
@@ -256,8 +257,8 @@ message_replied(struct session *s, const struct reply *reply)
 	memcpy(t->reply, reply->text, reply->len);
 	if (reply->code / 100 == 2 && t->envid[0] != '\0' &&
 	    t->mint == MINT_DONE && s->w->conf->tracking.announce)
-		t->reply_len = reply_append_envid(reply, t->envid, t->reply,
-		    reply->len + ENVID_MAX + 8);
+		t->reply_len = reply_append_envid(
+		    reply, t->envid, t->reply, reply->len + ENVID_MAX + 8);
 	/* Its place in the queue is free: it leaves when it is settled. */
 	replies_answer(&s->replies, NULL, NULL, 0);
 	session_enter(s, SESSION_SETTLING);
@@ -285,9 +286,9 @@ message_log(const struct session *s, bool stored)
 	log_text(&l, "user", s->ticket.account);
 	log_text(&l, "client", s->address);
 	message_log_tls(s, &l);
-	log_octets(&l, "from", (struct octets){
-	    (const uint8_t *)t->params.from.whole.at,
-	    t->params.from.whole.len });
+	log_octets(&l, "from",
+	    (struct octets){ (const uint8_t *)t->params.from.whole.at,
+		t->params.from.whole.len });
 	log_number(&l, "accepted", (int64_t)t->accepted);
 	log_number(&l, "refused", (int64_t)(t->rcpt_count - t->accepted));
 	log_number(&l, "size", (int64_t)t->body->scan.out);

@@ -28,12 +28,12 @@ struct msa {
 	struct worker *w;
 	enum msa_state state;
 	struct stream *stream;
-	unsigned address;		/* number of the one being tried */
+	unsigned address; /* number of the one being tried */
 	const struct xclient_client *client;
-	struct xclient_lines lines;	/* what is to be said of client */
-	size_t said;			/* how many of them were */
+	struct xclient_lines lines; /* what is to be said of client */
+	size_t said;		    /* how many of them were */
 	struct msa_caps caps;
-	struct msa_caps announced;	/* before it heard of the client */
+	struct msa_caps announced; /* before it heard of the client */
 	struct reply reply;
 	bool secure;
 	bool lost;
@@ -78,12 +78,12 @@ msa_connect(struct msa *m)
 	if (len == 0)
 		return false;
 	m->state = MSA_CONNECTING;
-	m->stream = stream_connect(m->w->base, (struct sockaddr *)&ss, len,
-	    msa_on_stream, m);
+	m->stream = stream_connect(
+	    m->w->base, (struct sockaddr *)&ss, len, msa_on_stream, m);
 	if (m->stream == NULL)
 		return false;
-	stream_set_timeout(m->stream,
-	    (uint64_t)m->w->conf->msa.connect_timeout);
+	stream_set_timeout(
+	    m->stream, (uint64_t)m->w->conf->msa.connect_timeout);
 	return true;
 }
 
@@ -124,8 +124,9 @@ msa_wait_setup(struct msa *m, enum msa_state state)
 	const struct conf_msa *conf = &m->w->conf->msa;
 
 	m->state = state;
-	stream_set_timeout(m->stream, (uint64_t)(state == MSA_GREETING
-	    ? conf->greeting_timeout : conf->ehlo_timeout));
+	stream_set_timeout(m->stream,
+	    (uint64_t)(state == MSA_GREETING ? conf->greeting_timeout
+					     : conf->ehlo_timeout));
 }
 
 static void
@@ -150,7 +151,8 @@ msa_upgrade(struct msa *m)
 	if (m->reply.code != 220)
 		msa_lose_by_reply(m, "STARTTLS refused");
 	else if (len > 0)
-		msa_lose(m, "it sent clear text behind the 220 of STARTTLS", "");
+		msa_lose(
+		    m, "it sent clear text behind the 220 of STARTTLS", "");
 	else
 		msa_start_tls(m);
 }
@@ -169,12 +171,15 @@ msa_say_identity(struct msa *m)
 {
 	if (m->said == 0) {
 		if ((m->caps.mask & CAP_XCLIENT) == 0) {
-			msa_lose(m, "identity", "it does not announce XCLIENT: "
+			msa_lose(m, "identity",
+			    "it does not announce XCLIENT: "
 			    "is this proxy among those it authorizes?");
 			return;
 		}
-		if (xclient_build(m->client, m->caps.xclient, &m->lines) == -1) {
-			msa_lose(m, "identity", "the login is too long for "
+		if (xclient_build(m->client, m->caps.xclient, &m->lines) ==
+		    -1) {
+			msa_lose(m, "identity",
+			    "the login is too long for "
 			    "XCLIENT");
 			return;
 		}
@@ -183,8 +188,8 @@ msa_say_identity(struct msa *m)
 		msa_serve(m);
 		return;
 	}
-	stream_write(m->stream, m->lines.line[m->said],
-	    strlen(m->lines.line[m->said]));
+	stream_write(
+	    m->stream, m->lines.line[m->said], strlen(m->lines.line[m->said]));
 	m->said++;
 	msa_wait_setup(m, MSA_XCLIENT);
 }
@@ -221,7 +226,7 @@ msa_hello_answered(struct msa *m)
 	if (code == 250)
 		msa_hello_done(m);
 	else if (m->state == MSA_EHLO && code >= 500 && m->client == NULL)
-		msa_say_hello(m, "HELO", MSA_HELO);	/* RFC 5321 3.2 */
+		msa_say_hello(m, "HELO", MSA_HELO); /* RFC 5321 3.2 */
 	else
 		msa_lose_by_reply(m, "EHLO refused");
 }
@@ -268,8 +273,8 @@ msa_on_input(struct msa *m)
 		used = reply_feed(&m->reply, (const char *)in, len);
 		stream_consume(m->stream, used);
 		if (m->reply.error != REPLY_OK) {
-			msa_lose(m, "bad reply",
-			    reply_error_text(m->reply.error));
+			msa_lose(
+			    m, "bad reply", reply_error_text(m->reply.error));
 			return;
 		}
 		if (!m->reply.complete)
@@ -312,8 +317,10 @@ msa_on_failure(struct msa *m, const char *why)
 		if (msa_connect(m))
 			return;
 	}
-	msa_lose(m, m->state == MSA_CONNECTING ? "cannot connect"
-	    : m->state == MSA_HANDSHAKE ? "TLS handshake" : "connection lost",
+	msa_lose(m,
+	    m->state == MSA_CONNECTING	    ? "cannot connect"
+		: m->state == MSA_HANDSHAKE ? "TLS handshake"
+					    : "connection lost",
 	    words);
 }
 

@@ -18,11 +18,11 @@ struct stream;
 struct worker;
 
 enum msa_event {
-	MSA_READY,	/* it takes commands */
-	MSA_REPLY,	/* msa_reply() is complete */
-	MSA_DRAINED,	/* it took what was waiting: STREAM_DRAINED */
-	MSA_LATE,	/* the time of msa_wait() is over */
-	MSA_LOST	/* it failed us: msa_trouble(); last event */
+	MSA_READY,   /* it takes commands */
+	MSA_REPLY,   /* msa_reply() is complete */
+	MSA_DRAINED, /* it took what was waiting: STREAM_DRAINED */
+	MSA_LATE,    /* the time of msa_wait() is over */
+	MSA_LOST     /* it failed us: msa_trouble(); last event */
 };
 
 typedef void msa_fn(void *arg, enum msa_event);
@@ -32,8 +32,8 @@ typedef void msa_fn(void *arg, enum msa_event);
  * lives as long as the connection; NULL: ourselves. Returns NULL where no
  * address is known or no socket can be had.
  */
-struct msa *msa_dial(struct worker *, const struct xclient_client *client,
-    msa_fn *, void *arg);
+struct msa *msa_dial(
+    struct worker *, const struct xclient_client *client, msa_fn *, void *arg);
 
 bool msa_is_ready(const struct msa *);
 /* What it offers now, and what it offered before it heard of the client. */

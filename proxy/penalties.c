@@ -13,14 +13,14 @@
 #include <time.h>
 
 enum {
-	PENALTIES_FREE = 2,	/* failures without a delay */
+	PENALTIES_FREE = 2, /* failures without a delay */
 	PENALTIES_FIRST_MS = 500,
-	PENALTIES_NEAR = 8	/* slots that a key may be in */
+	PENALTIES_NEAR = 8 /* slots that a key may be in */
 };
 
 struct penalty {
 	_Atomic uint64_t key;
-	_Atomic uint64_t failures;	/* high half: count; low: seconds */
+	_Atomic uint64_t failures; /* high half: count; low: seconds */
 };
 
 struct penalties {
@@ -42,8 +42,8 @@ penalties_open(int fd)
 		errno = EINVAL;
 		goto fail;
 	}
-	map = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE,
-	    MAP_SHARED, fd, 0);
+	map = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+	    fd, 0);
 	if (map == MAP_FAILED)
 		goto fail;
 	p->slots = map;
@@ -96,8 +96,8 @@ penalties_take(struct penalties *p, uint64_t key, uint32_t now)
 
 	for (i = 0; i < PENALTIES_NEAR; i++) {
 		struct penalty *slot = &p->slots[(key + i) % p->count];
-		unsigned left = penalties_left(atomic_load(&slot->failures),
-		    now);
+		unsigned left =
+		    penalties_left(atomic_load(&slot->failures), now);
 
 		if (least == NULL || left < fewest) {
 			least = slot;

@@ -11,12 +11,12 @@
 #include "proxy/msa.h"
 #include "proxy/worker.h"
 
-enum { PROBE_RETRY_MS = 1000 };	/* until the MSA has answered once */
+enum { PROBE_RETRY_MS = 1000 }; /* until the MSA has answered once */
 
 struct probe {
 	struct worker *w;
 	struct event *timer;
-	struct msa *msa;	/* the probe under way, or NULL */
+	struct msa *msa; /* the probe under way, or NULL */
 	bool failing;
 };
 
@@ -84,8 +84,8 @@ probe_on_msa(void *arg, enum msa_event event)
 		return;
 	}
 	p->msa = NULL;
-	probe_in(p, p->w->caps_known ? p->w->conf->msa.probe_interval
-				     : PROBE_RETRY_MS);
+	probe_in(p,
+	    p->w->caps_known ? p->w->conf->msa.probe_interval : PROBE_RETRY_MS);
 }
 
 static void
@@ -105,8 +105,8 @@ probe_start(struct worker *w)
 {
 	struct probe *p = calloc(1, sizeof(*p));
 
-	if (p == NULL || (p->timer = evtimer_new(w->base, probe_on_timer, p)) ==
-	    NULL)
+	if (p == NULL ||
+	    (p->timer = evtimer_new(w->base, probe_on_timer, p)) == NULL)
 		fatal("out of memory");
 	p->w = w;
 	probe_in(p, 0);

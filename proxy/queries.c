@@ -22,11 +22,13 @@ static bool
 queries_ask(struct session *s, const struct xmtrk_command *c)
 {
 	struct octets id = { c->id, c->id_len };
-	struct list_query list = { .ticket = s->ticket, .since = c->since,
-		.limit = c->limit, .after = id };
-	struct one_query one = { .ticket = s->ticket, .id = id,
-		.client = { (const uint8_t *)s->address,
-		    strlen(s->address) } };
+	struct list_query list = { .ticket = s->ticket,
+		.since = c->since,
+		.limit = c->limit,
+		.after = id };
+	struct one_query one = { .ticket = s->ticket,
+		.id = id,
+		.client = { (const uint8_t *)s->address, strlen(s->address) } };
 
 	switch (c->verb) {
 	case XMTRK_LIST:
@@ -67,8 +69,8 @@ queries_asker(void *arg, uint64_t who)
 }
 
 static void
-queries_answer(struct session *s, struct xmtrk_reply *reply,
-    enum keeper_status status)
+queries_answer(
+    struct session *s, struct xmtrk_reply *reply, enum keeper_status status)
 {
 	session_enter(s, SESSION_IDLE);
 	if (status == KEEPER_OK && reply->failed)
@@ -82,8 +84,8 @@ queries_answer(struct session *s, struct xmtrk_reply *reply,
 }
 
 void
-queries_listed(void *arg, uint64_t who, enum keeper_status status,
-    struct wire_in *body)
+queries_listed(
+    void *arg, uint64_t who, enum keeper_status status, struct wire_in *body)
 {
 	struct session *s = queries_asker(arg, who);
 	struct xmtrk_reply reply = { 0 };
@@ -111,8 +113,8 @@ queries_listed(void *arg, uint64_t who, enum keeper_status status,
 }
 
 void
-queries_shown(void *arg, uint64_t who, enum keeper_status status,
-    struct wire_in *body)
+queries_shown(
+    void *arg, uint64_t who, enum keeper_status status, struct wire_in *body)
 {
 	struct session *s = queries_asker(arg, who);
 	struct xmtrk_reply reply = { 0 };
@@ -143,7 +145,9 @@ queries_token(void *arg, uint64_t who, const struct token_answer *answer)
 		return;
 	conf = s->w->conf;
 	if (answer->status == KEEPER_OK)
-		xmtrk_token(&reply, answer, conf->tracking.server[0] != '\0'
-		    ? conf->tracking.server : conf->hostname, 0);
+		xmtrk_token(&reply, answer,
+		    conf->tracking.server[0] != '\0' ? conf->tracking.server
+						     : conf->hostname,
+		    0);
 	queries_answer(s, &reply, answer->status);
 }

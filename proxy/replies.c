@@ -70,8 +70,8 @@ replies_flush(struct replies *r, struct stream *client)
 }
 
 void
-replies_own(struct replies *r, struct stream *client, const char *text,
-    size_t len)
+replies_own(
+    struct replies *r, struct stream *client, const char *text, size_t len)
 {
 	if (!TAILQ_EMPTY(&r->slots))
 		replies_fill(replies_add(r, REPLY_TO_NOBODY), text, len);
@@ -93,7 +93,7 @@ replies_first_waiting(const struct replies *r)
 
 	if (r->waiting == 0)
 		return NULL;
-	TAILQ_FOREACH(slot, &r->slots, next) {
+	TAILQ_FOREACH (slot, &r->slots, next) {
 		if (!slot->ready)
 			break;
 	}
@@ -109,8 +109,8 @@ replies_due(const struct replies *r)
 }
 
 void
-replies_answer(struct replies *r, struct stream *client, const char *text,
-    size_t len)
+replies_answer(
+    struct replies *r, struct stream *client, const char *text, size_t len)
 {
 	struct reply_slot *slot = replies_first_waiting(r);
 

@@ -15,28 +15,28 @@ struct stream;
 
 /* What a reply of the MSA answers. */
 enum reply_to {
-	REPLY_TO_NOBODY,	/* our own words */
+	REPLY_TO_NOBODY, /* our own words */
 	REPLY_TO_MAIL,
 	REPLY_TO_RCPT,
 	REPLY_TO_DATA,
 	REPLY_TO_END,
-	REPLY_TO_RSET,		/* the client's */
-	REPLY_TO_OURS		/* a command the client knows nothing of */
+	REPLY_TO_RSET, /* the client's */
+	REPLY_TO_OURS  /* a command the client knows nothing of */
 };
 
 struct reply_slot;
 TAILQ_HEAD(reply_slots, reply_slot);
 
 struct replies {
-	struct reply_slots slots;	/* oldest first */
-	unsigned waiting;		/* slots that the MSA has to answer */
+	struct reply_slots slots; /* oldest first */
+	unsigned waiting;	  /* slots that the MSA has to answer */
 };
 
 void replies_init(struct replies *);
 
 /* Our own reply, lines and CRLFs complete; leaves when its turn comes. */
-void replies_own(struct replies *, struct stream *, const char *text,
-    size_t len);
+void
+replies_own(struct replies *, struct stream *, const char *text, size_t len);
 
 /* A command went to the MSA. */
 void replies_expect(struct replies *, enum reply_to);
@@ -48,8 +48,8 @@ enum reply_to replies_due(const struct replies *);
  * The MSA answered: text goes to the client in that place (NULL: nothing
  * does). client may be NULL.
  */
-void replies_answer(struct replies *, struct stream *client, const char *text,
-    size_t len);
+void replies_answer(
+    struct replies *, struct stream *client, const char *text, size_t len);
 
 /* The MSA is lost: text answers all that wait for it, but for RSET: 250. */
 void replies_fail(struct replies *, struct stream *client, const char *text);

@@ -17,17 +17,17 @@
 #include "common/stream.h"
 
 enum {
-	RESOLVE_MAX = 8,		/* addresses used of a name */
+	RESOLVE_MAX = 8, /* addresses used of a name */
 	RESOLVE_FRESH_MS = 60000,
-	RESOLVE_RETRY_MS = 1000		/* while there is no address */
+	RESOLVE_RETRY_MS = 1000 /* while there is no address */
 };
 
 struct resolve {
-	struct evdns_base *dns;		/* NULL for a literal address */
+	struct evdns_base *dns; /* NULL for a literal address */
 	char *host;
 	char port[8];
 	bool asking;
-	uint64_t next;			/* when to ask again */
+	uint64_t next; /* when to ask again */
 	unsigned count;
 	struct sockaddr_storage address[RESOLVE_MAX];
 	socklen_t len[RESOLVE_MAX];
@@ -39,7 +39,8 @@ resolve_take(struct resolve *r, const struct addrinfo *list)
 	const struct addrinfo *ai;
 
 	r->count = 0;
-	for (ai = list; ai != NULL && r->count < RESOLVE_MAX; ai = ai->ai_next) {
+	for (ai = list; ai != NULL && r->count < RESOLVE_MAX;
+	     ai = ai->ai_next) {
 		memcpy(&r->address[r->count], ai->ai_addr, ai->ai_addrlen);
 		r->len[r->count++] = ai->ai_addrlen;
 	}
@@ -53,8 +54,8 @@ resolve_answer(int error, struct evutil_addrinfo *list, void *arg)
 	if (error == EVUTIL_EAI_CANCEL)
 		return;
 	r->asking = false;
-	r->next = stream_now() + (error == 0 ? RESOLVE_FRESH_MS
-					     : RESOLVE_RETRY_MS);
+	r->next =
+	    stream_now() + (error == 0 ? RESOLVE_FRESH_MS : RESOLVE_RETRY_MS);
 	if (error != 0) {
 		/* Old addresses are better than none. */
 		log_warning("msa_lookup", "%s: %s", r->host,
@@ -96,10 +97,12 @@ resolve_new(struct event_base *base, const char *host, uint16_t port)
 		freeaddrinfo(list);
 		return r;
 	}
-	r->dns = evdns_base_new(base, EVDNS_BASE_INITIALIZE_NAMESERVERS |
-	    EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+	r->dns = evdns_base_new(base,
+	    EVDNS_BASE_INITIALIZE_NAMESERVERS |
+		EVDNS_BASE_DISABLE_WHEN_INACTIVE);
 	if (r->dns == NULL)
-		fatal("cannot start the resolver: is /etc/resolv.conf readable?");
+		fatal(
+		    "cannot start the resolver: is /etc/resolv.conf readable?");
 	resolve_ask(r);
 	return r;
 }

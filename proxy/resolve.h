@@ -12,15 +12,15 @@ struct event_base;
 struct resolve;
 
 /* host is an address, or a name in DNS or the system's hosts file. */
-struct resolve *resolve_new(struct event_base *, const char *host,
-    uint16_t port);
+struct resolve *
+resolve_new(struct event_base *, const char *host, uint16_t port);
 
 /*
  * Address number n, from 0, of those known now. Returns its length, or 0
  * where there is none (any more). Asks DNS again when the answer is old.
  */
-socklen_t resolve_get(struct resolve *, unsigned n,
-    struct sockaddr_storage *out);
+socklen_t
+resolve_get(struct resolve *, unsigned n, struct sockaddr_storage *out);
 
 void resolve_free(struct resolve *);
 

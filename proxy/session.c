@@ -17,10 +17,10 @@
 #include "proxy/worker.h"
 
 enum {
-	SESSION_LINE_MAX = 4096,	/* a command, with its CRLF */
-	SESSION_RESPONSE_MAX = 12288 + 2,	/* RFC 4954 4 */
-	SESSION_REPLIES_MAX = 2000,	/* waiting for the MSA */
-	SESSION_LOGIN_LEAST_MS = 10000	/* after an exchange */
+	SESSION_LINE_MAX = 4096,	  /* a command, with its CRLF */
+	SESSION_RESPONSE_MAX = 12288 + 2, /* RFC 4954 4 */
+	SESSION_REPLIES_MAX = 2000,	  /* waiting for the MSA */
+	SESSION_LOGIN_LEAST_MS = 10000	  /* after an exchange */
 };
 
 /* States in which the client's lines are commands or responses. */
@@ -31,12 +31,13 @@ enum {
 struct state_rule {
 	enum session_state state;
 	const char *name;
-	int from;	/* states that it may follow */
+	int from; /* states that it may follow */
 };
 
-#define LOGGED_IN (SESSION_IDLE | SESSION_ASKING | SESSION_MINTING |           \
-	SESSION_MAIL | SESSION_BROKEN | SESSION_DATA_ASKED | SESSION_DATA |    \
-	SESSION_DISCARD | SESSION_ENDED | SESSION_SETTLING)
+#define LOGGED_IN                                                              \
+	(SESSION_IDLE | SESSION_ASKING | SESSION_MINTING | SESSION_MAIL |      \
+	    SESSION_BROKEN | SESSION_DATA_ASKED | SESSION_DATA |               \
+	    SESSION_DISCARD | SESSION_ENDED | SESSION_SETTLING)
 
 static const struct state_rule state_rules[] = {
 	{ SESSION_CLEAR, "clear", 0 },
@@ -75,13 +76,13 @@ void
 session_enter(struct session *s, enum session_state state)
 {
 	const struct state_rule *old = session_rule(s->state);
-	const struct state_rule *new = session_rule(state);
+	const struct state_rule *next = session_rule(state);
 
-	if ((new->from & (int)s->state) == 0)
+	if ((next->from & (int)s->state) == 0)
 		fatal("session %016llx: state \"%s\" cannot follow \"%s\"",
-		    (unsigned long long)s->id, new->name, old->name);
+		    (unsigned long long)s->id, next->name, old->name);
 	log_debug("state", "%016llx: %s, then %s", (unsigned long long)s->id,
-	    old->name, new->name);
+	    old->name, next->name);
 	s->state = state;
 	session_arm(s);
 }
@@ -106,7 +107,8 @@ session_login_left(const struct session *s)
 	uint64_t left = spent < limit ? limit - spent : 1;
 
 	return s->mechanism[0] != '\0' && left < SESSION_LOGIN_LEAST_MS
-	    ? SESSION_LOGIN_LEAST_MS : left;
+	    ? SESSION_LOGIN_LEAST_MS
+	    : left;
 }
 
 void
@@ -138,7 +140,7 @@ session_arm(struct session *s)
 		ms = (uint64_t)conf->limits.data_timeout;
 		break;
 	default:
-		break;	/* what it waits for has a clock of its own */
+		break; /* what it waits for has a clock of its own */
 	}
 	stream_set_timeout(s->client, ms);
 }
@@ -148,7 +150,7 @@ session_find(struct worker *w, uint64_t id)
 {
 	struct session *s;
 
-	LIST_FOREACH(s, &w->sessions[id % WORKER_BUCKETS], bucket) {
+	LIST_FOREACH (s, &w->sessions[id % WORKER_BUCKETS], bucket) {
 		if (s->id == id)
 			return s;
 	}
@@ -246,11 +248,11 @@ session_line_too_long(struct session *s)
 	if (s->state == SESSION_EXCHANGE) {
 		login_cancel(s);
 		session_enter(s, SESSION_OPEN);
-		replies_own(&s->replies, s->client, response,
-		    sizeof(response) - 1);
+		replies_own(
+		    &s->replies, s->client, response, sizeof(response) - 1);
 	} else {
-		replies_own(&s->replies, s->client, command,
-		    sizeof(command) - 1);
+		replies_own(
+		    &s->replies, s->client, command, sizeof(command) - 1);
 	}
 	s->bad_commands++;
 }
@@ -317,12 +319,11 @@ session_process(struct session *s)
 			message_input(s);
 			if (s->state == state)
 				return;
-		} else if (!session_may_take_line(s) ||
-		    !session_take_line(s)) {
+		} else if (!session_may_take_line(s) || !session_take_line(s)) {
 			return;
 		} else if (s->client != NULL &&
 		    s->bad_commands >
-		    (unsigned)s->w->conf->limits.bad_commands) {
+			(unsigned)s->w->conf->limits.bad_commands) {
 			session_bye(s, "421 4.7.0 Too many errors");
 		}
 	}
@@ -331,8 +332,8 @@ session_process(struct session *s)
 static void
 session_greet(struct session *s)
 {
-	stream_print(s->client, "220 %s ESMTP Waybill\r\n",
-	    s->w->conf->hostname);
+	stream_print(
+	    s->client, "220 %s ESMTP Waybill\r\n", s->w->conf->hostname);
 }
 
 /* RFC 3207 4.2: everything learnt in clear is forgotten. */
@@ -382,8 +383,8 @@ session_on_client(void *arg, enum stream_event event)
 }
 
 static void
-session_name_address(const struct sockaddr_storage *ss, char *out,
-    uint16_t *port)
+session_name_address(
+    const struct sockaddr_storage *ss, char *out, uint16_t *port)
 {
 	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)ss;
 	const struct sockaddr_in *in = (const struct sockaddr_in *)ss;
@@ -396,8 +397,7 @@ session_name_address(const struct sockaddr_storage *ss, char *out,
 		    SESSION_ADDRESS_LEN);
 		*port = ntohs(in6->sin6_port);
 	} else {
-		inet_ntop(AF_INET6, &in6->sin6_addr, out,
-		    SESSION_ADDRESS_LEN);
+		inet_ntop(AF_INET6, &in6->sin6_addr, out, SESSION_ADDRESS_LEN);
 		*port = ntohs(in6->sin6_port);
 	}
 }
@@ -419,17 +419,18 @@ static bool
 session_admit(struct session *s)
 {
 	const struct conf_limits *limits = &s->w->conf->limits;
-	unsigned of_address = addresses_add(addresses_key(&s->peer),
-	    ADDRESSES_SESSIONS);
+	unsigned of_address =
+	    addresses_add(addresses_key(&s->peer), ADDRESSES_SESSIONS);
 
 	if (s->w->session_count <= (size_t)limits->sessions &&
 	    of_address <= (unsigned)limits->sessions_per_address)
 		return true;
-	log_warning("refused", "client=%s: too many sessions (limits "
-	    "sessions, sessions_per_address)", s->address);
+	log_warning("refused",
+	    "client=%s: too many sessions (limits "
+	    "sessions, sessions_per_address)",
+	    s->address);
 	if (!s->implicit_tls)
-		stream_print(s->client,
-		    "421 4.7.0 Too many connections\r\n");
+		stream_print(s->client, "421 4.7.0 Too many connections\r\n");
 	session_end(s, "too many sessions");
 	return false;
 }
@@ -452,10 +453,8 @@ session_start(struct worker *w, int fd, const struct sockaddr_storage *peer,
 	replies_init(&s->replies);
 	session_name_address(peer, s->address, &s->port);
 	if (getsockname(fd, (struct sockaddr *)&local, &len) == 0)
-		session_name_address(&local, s->local_address,
-		    &s->local_port);
-	if ((s->client = stream_new(w->base, fd, session_on_client, s)) ==
-	    NULL)
+		session_name_address(&local, s->local_address, &s->local_port);
+	if ((s->client = stream_new(w->base, fd, session_on_client, s)) == NULL)
 		fatal("out of memory");
 	session_draw_id(s);
 	if (!session_admit(s))

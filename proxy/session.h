@@ -28,43 +28,43 @@ struct worker;
 
 /* Bits, so that a command's row can name the states it is legal in. */
 enum session_state {
-	SESSION_CLEAR = 1,	  /* no TLS yet, on a STARTTLS port */
-	SESSION_SECURING = 2,	  /* TLS handshake */
-	SESSION_OPEN = 4,	  /* TLS, not logged in */
-	SESSION_EXCHANGE = 8,	  /* AUTH: lines are responses */
-	SESSION_JUDGING = 16,	  /* AUTH: waiting for waybill-auth */
-	SESSION_IDLE = 32,	  /* logged in, no transaction */
-	SESSION_ASKING = 64,	  /* XMTRK: waiting for the keeper */
-	SESSION_MINTING = 128,	  /* MAIL: waiting for keeper and MSA */
-	SESSION_MAIL = 256,	  /* transaction open at the MSA */
-	SESSION_BROKEN = 512,	  /* the MSA was lost in the transaction */
+	SESSION_CLEAR = 1,	   /* no TLS yet, on a STARTTLS port */
+	SESSION_SECURING = 2,	   /* TLS handshake */
+	SESSION_OPEN = 4,	   /* TLS, not logged in */
+	SESSION_EXCHANGE = 8,	   /* AUTH: lines are responses */
+	SESSION_JUDGING = 16,	   /* AUTH: waiting for waybill-auth */
+	SESSION_IDLE = 32,	   /* logged in, no transaction */
+	SESSION_ASKING = 64,	   /* XMTRK: waiting for the keeper */
+	SESSION_MINTING = 128,	   /* MAIL: waiting for keeper and MSA */
+	SESSION_MAIL = 256,	   /* transaction open at the MSA */
+	SESSION_BROKEN = 512,	   /* the MSA was lost in the transaction */
 	SESSION_DATA_ASKED = 1024, /* waiting for the reply to DATA */
-	SESSION_DATA = 2048,	  /* the message flows */
-	SESSION_DISCARD = 4096,	  /* the rest of a message already refused */
-	SESSION_ENDED = 8192,	  /* waiting for the reply to the message */
-	SESSION_SETTLING = 16384, /* that came; waiting for the keeper */
-	SESSION_QUITTING = 32768, /* QUIT came; the MSA owes replies */
-	SESSION_OVER = 65536	  /* no client any more */
+	SESSION_DATA = 2048,	   /* the message flows */
+	SESSION_DISCARD = 4096,	   /* the rest of a message already refused */
+	SESSION_ENDED = 8192,	   /* waiting for the reply to the message */
+	SESSION_SETTLING = 16384,  /* that came; waiting for the keeper */
+	SESSION_QUITTING = 32768,  /* QUIT came; the MSA owes replies */
+	SESSION_OVER = 65536	   /* no client any more */
 };
 
 enum { SESSION_ADDRESS_LEN = 64 };
 
 struct session {
 	struct worker *w;
-	uint64_t id;			/* never 0, never reused */
+	uint64_t id; /* never 0, never reused */
 	LIST_ENTRY(session) bucket;
 	enum session_state state;
-	uint64_t since;			/* stream_now() at its start */
+	uint64_t since; /* stream_now() at its start */
 
 	/* the client */
-	struct stream *client;		/* NULL: it is gone */
+	struct stream *client; /* NULL: it is gone */
 	struct sockaddr_storage peer;
-	char address[SESSION_ADDRESS_LEN];	/* without brackets */
+	char address[SESSION_ADDRESS_LEN]; /* without brackets */
 	uint16_t port;
 	char local_address[SESSION_ADDRESS_LEN];
 	uint16_t local_port;
 	bool implicit_tls;
-	char helo[EHLO_DOMAIN_MAX + 1];	/* "": neither EHLO nor HELO yet */
+	char helo[EHLO_DOMAIN_MAX + 1]; /* "": neither EHLO nor HELO yet */
 	bool esmtp;			/* it said EHLO */
 	unsigned offered;		/* CAP_* that its EHLO was shown */
 	bool skipping;			/* the rest of an overlong line */
@@ -72,22 +72,22 @@ struct session {
 
 	/* login */
 	char mechanism[AUTH_NAME_ROOM];
-	struct link *exchange;		/* with waybill-auth, or NULL */
-	uint8_t *initial;		/* response that waits for its turn */
+	struct link *exchange; /* with waybill-auth, or NULL */
+	uint8_t *initial;      /* response that waits for its turn */
 	size_t initial_len;
 	bool has_initial;
-	struct event *delay;		/* of an address that keeps failing */
-	bool counted;			/* among the address's open exchanges */
+	struct event *delay; /* of an address that keeps failing */
+	bool counted;	     /* among the address's open exchanges */
 	unsigned auth_failures;
-	struct ticket ticket;		/* account[0] == '\0': not logged in */
+	struct ticket ticket; /* account[0] == '\0': not logged in */
 
 	/* the MSA */
 	struct msa *msa;
 	struct xclient_client identity;
-	char msa_trouble[256];		/* why the last one was lost */
+	char msa_trouble[256]; /* why the last one was lost */
 
 	struct replies replies;
-	struct transaction *mail;	/* from MAIL to its end, or NULL */
+	struct transaction *mail; /* from MAIL to its end, or NULL */
 };
 
 /* session.c */

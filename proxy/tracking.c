@@ -64,9 +64,10 @@ tracking_on_minted(void *arg, uint64_t who, const struct minted *minted)
 	if (minted->status == KEEPER_OK && t->envid[0] == '\0')
 		memcpy(t->envid, minted->envid, sizeof(t->envid));
 	if (minted->status != KEEPER_OK && minted->status != KEEPER_LIMITED) {
-		log_warning("untracked", "session=%016llx: no mint "
-		    "(status %u)", (unsigned long long)s->id,
-		    minted->status);
+		log_warning("untracked",
+		    "session=%016llx: no mint "
+		    "(status %u)",
+		    (unsigned long long)s->id, minted->status);
 		t->mint = MINT_GIVEN_UP;
 	}
 	envelope_go(s);
@@ -116,9 +117,9 @@ tracking_fill_rcpts(const struct transaction *t, struct mail_record *r)
 	size_t i;
 
 	r->recipient_count = (uint32_t)(t->rcpt_count < RECORD_RECIPIENTS_MAX
-	    ? t->rcpt_count : RECORD_RECIPIENTS_MAX);
-	r->recipients = calloc(r->recipient_count + 1,
-	    sizeof(*r->recipients));
+		? t->rcpt_count
+		: RECORD_RECIPIENTS_MAX);
+	r->recipients = calloc(r->recipient_count + 1, sizeof(*r->recipients));
 	if (r->recipients == NULL)
 		fatal("out of memory");
 	for (i = 0; i < r->recipient_count; i++) {
@@ -150,8 +151,8 @@ tracking_fill(const struct session *s, struct mail_record *r)
 	r->sender = tracking_span(t->params.from.whole);
 	r->message_id = (struct octets){ (const uint8_t *)t->message_id,
 		strlen(t->message_id) };
-	r->subject = (struct octets){ (const uint8_t *)h->subject.text,
-		h->subject.len };
+	r->subject =
+	    (struct octets){ (const uint8_t *)h->subject.text, h->subject.len };
 	r->size = t->body->scan.out;
 	r->msa = tracking_octets(s->w->conf->msa_name);
 	r->code = t->code;
@@ -167,8 +168,8 @@ tracking_describe(struct session *s)
 	struct mail_record record;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
-	s->mail->ended = (uint64_t)ts.tv_sec * 1000 +
-	    (uint64_t)ts.tv_nsec / 1000000;
+	s->mail->ended =
+	    (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 	if (!tracking_is_on(s))
 		return;
 	tracking_fill(s, &record);
@@ -196,8 +197,8 @@ void
 tracking_forget(struct session *s)
 {
 	if (tracking_is_on(s))
-		keeper_forget(&s->w->keeper, &s->ticket,
-		    s->mail->minted.handle);
+		keeper_forget(
+		    &s->w->keeper, &s->ticket, s->mail->minted.handle);
 }
 
 static void

@@ -41,14 +41,14 @@ transaction_add_rcpt(struct transaction *t, const char *address, size_t len)
 			fatal("out of memory");
 		t->rcpt_room = room;
 	}
-	t->rcpts[t->rcpt_count++] = (struct transaction_rcpt){
-		.address = transaction_copy(address, len)
-	};
+	t->rcpts[t->rcpt_count++] =
+	    (struct transaction_rcpt){ .address =
+					   transaction_copy(address, len) };
 }
 
 void
-transaction_rcpt_replied(struct transaction *t, int code, const char *text,
-    size_t len)
+transaction_rcpt_replied(
+    struct transaction *t, int code, const char *text, size_t len)
 {
 	struct transaction_rcpt *rcpt;
 

@@ -18,48 +18,48 @@ enum { AUTH_NAME_ROOM = 24 };
 
 /* Where the question to the keeper stands. */
 enum transaction_mint {
-	MINT_NONE,	/* not asked: tracking is off */
+	MINT_NONE, /* not asked: tracking is off */
 	MINT_ASKED,
-	MINT_DONE,	/* minted is good */
-	MINT_GIVEN_UP	/* no answer: goes untracked */
+	MINT_DONE,    /* minted is good */
+	MINT_GIVEN_UP /* no answer: goes untracked */
 };
 
 struct transaction_rcpt {
-	char *address;		/* as submitted, without "<>" */
-	uint16_t code;		/* the MSA's reply, 0: none yet */
-	char *reply;		/* its last line, cut */
+	char *address; /* as submitted, without "<>" */
+	uint16_t code; /* the MSA's reply, 0: none yet */
+	char *reply;   /* its last line, cut */
 };
 
 struct transaction_body {
 	struct data_scan scan;
 	struct data_stuff stuff;
 	struct header_scan header;
-	char message_id[512];	/* field to add where there is none */
+	char message_id[512]; /* field to add where there is none */
 };
 
 struct transaction {
-	char *line;			/* MAIL's arguments */
-	struct mail_params params;	/* points into line */
+	char *line;		   /* MAIL's arguments */
+	struct mail_params params; /* points into line */
 	enum transaction_mint mint;
 	struct minted minted;
-	char envid[ENVID_MAX + 1];	/* the message's, on the wire */
+	char envid[ENVID_MAX + 1]; /* the message's, on the wire */
 	bool mtrk_sent;
 	bool envid_sent;
-	struct transaction_rcpt *rcpts;	/* those forwarded */
+	struct transaction_rcpt *rcpts; /* those forwarded */
 	size_t rcpt_count;
 	size_t rcpt_room;
-	size_t answered;		/* of them, by the MSA */
+	size_t answered; /* of them, by the MSA */
 	size_t accepted;
-	bool refused;			/* MAIL was; a reply to DATA is due */
-	struct transaction_body *body;	/* from 354 on */
-	char *early;			/* reply that came before the end */
+	bool refused;		       /* MAIL was; a reply to DATA is due */
+	struct transaction_body *body; /* from 354 on */
+	char *early;		       /* reply that came before the end */
 	size_t early_len;
-	char message_id[HEADER_ID_MAX + 1];	/* with its "<>" */
-	uint64_t ended;			/* ms since 1970 */
-	uint16_t code;			/* of the reply to the end */
-	char *reply;			/* that reply, whole */
+	char message_id[HEADER_ID_MAX + 1]; /* with its "<>" */
+	uint64_t ended;			    /* ms since 1970 */
+	uint16_t code;			    /* of the reply to the end */
+	char *reply;			    /* that reply, whole */
 	size_t reply_len;
-	char reply_text[256];		/* its last line, for log and record */
+	char reply_text[256]; /* its last line, for log and record */
 	char queue_id[QUEUE_ID_MAX + 1];
 };
 
@@ -68,8 +68,8 @@ struct transaction *transaction_new(const char *args, size_t len);
 /* The next RCPT goes to the MSA. */
 void transaction_add_rcpt(struct transaction *, const char *, size_t len);
 /* The MSA's reply to the oldest RCPT without one. */
-void transaction_rcpt_replied(struct transaction *, int code,
-    const char *text, size_t len);
+void transaction_rcpt_replied(
+    struct transaction *, int code, const char *text, size_t len);
 void transaction_free(struct transaction *);
 
 #endif

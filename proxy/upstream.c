@@ -105,8 +105,7 @@ upstream_arm(struct session *s)
 }
 
 void
-upstream_send(struct session *s, enum reply_to to, const char *line,
-    size_t len)
+upstream_send(struct session *s, enum reply_to to, const char *line, size_t len)
 {
 	stream_write(msa_stream(s->msa), line, len);
 	replies_expect(&s->replies, to);
@@ -130,7 +129,7 @@ static void
 upstream_lost_answer(struct session *s)
 {
 	static const char reply[] = "451 4.4.2 The mail server did not say "
-	    "what became of the message\r\n";
+				    "what became of the message\r\n";
 
 	replies_answer(&s->replies, NULL, NULL, 0);
 	s->mail->code = 0;
@@ -161,8 +160,8 @@ upstream_lost(struct session *s, const char *why)
 		session_process(s);
 		break;
 	case SESSION_DATA:
-		message_refuse(s, upstream_lost_reply,
-		    sizeof(upstream_lost_reply) - 1);
+		message_refuse(
+		    s, upstream_lost_reply, sizeof(upstream_lost_reply) - 1);
 		break;
 	case SESSION_ENDED:
 		upstream_lost_answer(s);
@@ -188,8 +187,7 @@ upstream_forward(struct session *s, const struct reply *reply)
 	char *text, *line;
 
 	if (reply->code != 421) {
-		replies_answer(&s->replies, s->client, reply->text,
-		    reply->len);
+		replies_answer(&s->replies, s->client, reply->text, reply->len);
 		return;
 	}
 	if ((text = strndup(reply->text, reply->len)) == NULL)

@@ -29,9 +29,9 @@
 enum {
 	MECHANISMS_ASK_MS = 1000,
 	MECHANISMS_REFRESH_S = 60,
-	LISTEN_ANYWAY_MS = 5000,	/* without waybill-auth */
+	LISTEN_ANYWAY_MS = 5000, /* without waybill-auth */
 	DRAIN_TICK_MS = 100,
-	DRAIN_RECORDS_MS = 10000	/* for records not yet stored */
+	DRAIN_RECORDS_MS = 10000 /* for records not yet stored */
 };
 
 static struct worker worker;
@@ -100,7 +100,8 @@ proxy_drain(uint64_t ms)
 static void
 proxy_status(char *out, size_t size)
 {
-	snprintf(out, size, "sessions=%zu sessions_total=%llu messages=%llu "
+	snprintf(out, size,
+	    "sessions=%zu sessions_total=%llu messages=%llu "
 	    "msa=%s keeper=%s records_waiting=%zu",
 	    worker.session_count, (unsigned long long)worker.total_sessions,
 	    (unsigned long long)worker.total_messages,
@@ -124,8 +125,8 @@ proxy_listen(void)
 		return;
 	listening = true;
 	listener_begin(&worker);
-	child_serve(worker.base, &proxy_orders,
-	    (uint64_t)worker.conf->drain_timeout);
+	child_serve(
+	    worker.base, &proxy_orders, (uint64_t)worker.conf->drain_timeout);
 }
 
 /*
@@ -133,8 +134,8 @@ proxy_listen(void)
  * again now and then: SASL's configuration may change with a generation.
  */
 static void
-proxy_on_mechanisms(void *arg, uint64_t who, unsigned type,
-    struct wire_in *body)
+proxy_on_mechanisms(
+    void *arg, uint64_t who, unsigned type, struct wire_in *body)
 {
 	static const struct timeval later = { MECHANISMS_REFRESH_S, 0 };
 	static const struct timeval soon = { 0, 200000 };
@@ -175,7 +176,7 @@ proxy_ask_mechanisms(evutil_socket_t fd, short what, void *arg)
 	wire_put_u8(&body, 1);
 	if (mechanisms_link == NULL ||
 	    link_ask(mechanisms_link, MSG_AUTH_MECHANISMS, &body,
-	    MECHANISMS_ASK_MS, proxy_on_mechanisms, 0) == 0)
+		MECHANISMS_ASK_MS, proxy_on_mechanisms, 0) == 0)
 		evtimer_add(mechanisms_timer, &soon);
 	wire_free(&body);
 }
@@ -185,13 +186,15 @@ static SSL_CTX *
 proxy_server_context(struct child_start *start)
 {
 	size_t cert_len = 0, key_len = 0, tickets_len = 0;
-	char *cert = child_read_fd(child_take_fd(start, "tls-certificate"),
-	    &cert_len);
+	char *cert =
+	    child_read_fd(child_take_fd(start, "tls-certificate"), &cert_len);
 	char *key = child_read_fd(child_take_fd(start, "tls-key"), &key_len);
 	unsigned char *tickets = child_read_fd(
 	    child_take_fd(start, "tls-ticket-keys"), &tickets_len);
 	struct tls_server server = { .certificate = cert,
-		.certificate_len = cert_len, .key = key, .key_len = key_len,
+		.certificate_len = cert_len,
+		.key = key,
+		.key_len = key_len,
 		.only_1_3 = worker.conf->tls.min_version == CONF_TLS_1_3,
 		.ciphers = worker.conf->tls.ciphers,
 		.ticket_keys = tickets };
@@ -218,8 +221,8 @@ proxy_msa_context(void)
 
 	if (conf->tls == CONF_MSA_TLS_NONE)
 		return;
-	worker.msa_tls = tls_client_context(conf->verify, conf->ca_file,
-	    error, sizeof(error));
+	worker.msa_tls = tls_client_context(
+	    conf->verify, conf->ca_file, error, sizeof(error));
 	if (worker.msa_tls == NULL)
 		fatal("TLS to the MSA (section msa, ca_file): %s", error);
 }
@@ -244,8 +247,8 @@ proxy_start(struct child_start *start)
 	if (worker.conf == NULL)
 		fatal("the snapshot of the configuration cannot be read");
 	close(snapshot);
-	log_start("waybill-proxy", &worker.conf->log,
-	    child_take_fd(start, "log"));
+	log_start(
+	    "waybill-proxy", &worker.conf->log, child_take_fd(start, "log"));
 	/* Keys and passwords stay out of core files. */
 	prctl(PR_SET_DUMPABLE, 0);
 	proxy_open_files();
@@ -268,12 +271,11 @@ proxy_start(struct child_start *start)
 static void
 proxy_serve(void)
 {
-	keeper_open(&worker.keeper, worker.base, worker.conf,
-	    &tracking_answers, &worker);
+	keeper_open(&worker.keeper, worker.base, worker.conf, &tracking_answers,
+	    &worker);
 	worker.probe = probe_start(&worker);
 	drain_timer = evtimer_new(worker.base, proxy_on_drain_tick, NULL);
-	mechanisms_timer = evtimer_new(worker.base, proxy_ask_mechanisms,
-	    NULL);
+	mechanisms_timer = evtimer_new(worker.base, proxy_ask_mechanisms, NULL);
 	if (drain_timer == NULL || mechanisms_timer == NULL)
 		fatal("out of memory");
 	started = stream_now();

@@ -21,21 +21,21 @@ struct penalties;
 struct probe;
 struct session;
 
-enum { WORKER_BUCKETS = 4096 };	/* of the table of sessions */
+enum { WORKER_BUCKETS = 4096 }; /* of the table of sessions */
 
 LIST_HEAD(session_bucket, session);
 
 struct worker {
 	struct event_base *base;
 	struct conf *conf;
-	SSL_CTX *tls;			/* towards clients */
-	SSL_CTX *msa_tls;		/* towards the MSA, or NULL */
-	struct resolve *msa;		/* addresses of the MSA */
+	SSL_CTX *tls;	     /* towards clients */
+	SSL_CTX *msa_tls;    /* towards the MSA, or NULL */
+	struct resolve *msa; /* addresses of the MSA */
 	struct probe *probe;
-	struct msa_caps caps;		/* of the MSA, as last seen */
+	struct msa_caps caps; /* of the MSA, as last seen */
 	bool caps_known;
-	char auth_path[128];		/* the door of waybill-auth */
-	char mechanisms[1024];		/* what it offers under TLS */
+	char auth_path[128];   /* the door of waybill-auth */
+	char mechanisms[1024]; /* what it offers under TLS */
 	struct penalties *penalties;
 	struct keeper keeper;
 	struct session_bucket sessions[WORKER_BUCKETS];
