@@ -135,7 +135,7 @@ msa_say_hello(struct msa *m, const char *verb, enum msa_state state)
 	const char *name = m->w->conf->hostname;
 
 	/* Once the MSA takes us for the client, we call ourselves like it. */
-	if (m->said > 0 && m->client->helo != NULL)
+	if (m->client != NULL && m->said > 0 && m->client->helo != NULL)
 		name = m->client->helo;
 	stream_print(m->stream, "%s %s\r\n", verb, name);
 	msa_wait_setup(m, state);

@@ -440,7 +440,7 @@ session_start(struct worker *w, int fd, const struct sockaddr_storage *peer,
     bool implicit_tls)
 {
 	struct session *s = calloc(1, sizeof(*s));
-	struct sockaddr_storage local;
+	struct sockaddr_storage local = { 0 };
 	socklen_t len = sizeof(local);
 
 	if (s == NULL)
