@@ -1,0 +1,83 @@
+/*
+ * Accounts: a name and its number, the account's secret and the three keys
+ * that come from it, and how many messages it began without ending them.
+ */
+#ifndef SECRETS_ACCOUNTS_H
+#define SECRETS_ACCOUNTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "common/ticket.h"
+#include "secrets/group.h"
+#include "secrets/masterkeys.h"
+#include "secrets/seal.h"
+
+struct account {
+	struct group_waiter made; /* first: tells that it is durable */
+	TAILQ_ENTRY(account) recent;
+	LIST_ENTRY(account) chain;
+	struct accounts *accounts;
+	char name[ACCOUNT_MAX + 1];
+	uint64_t number;
+	uint8_t certify[SEAL_KEY_LEN]; /* draws A */
+	uint8_t seal[SEAL_KEY_LEN];    /* seals records */
+	uint8_t index[SEAL_KEY_LEN];   /* hashes Message-IDs */
+	bool durable;		       /* nothing of it may leave before */
+	bool lost;		       /* could not be written */
+	unsigned held;		       /* by questions under way */
+	unsigned slow;		       /* listings and searches under way */
+	uint32_t unfinished;	       /* begun, not ended, not yet forgiven */
+	uint64_t forgiven_at;	       /* ms: when the last one was */
+};
+
+#define ACCOUNTS_CHAINS 4096
+
+struct accounts {
+	struct store *store;
+	struct group *group;
+	const struct masterkeys *keys;
+	uint64_t next_number;
+	size_t count;
+	size_t most;   /* kept in memory */
+	uint64_t seed; /* of the chains' hash */
+	LIST_HEAD(, account) chains[ACCOUNTS_CHAINS];
+	TAILQ_HEAD(account_list, account) recent; /* used last at the head */
+};
+
+/* next_number: 1 in a new vault, else as it was written to STORE_META. */
+void accounts_start(struct accounts *, struct group *,
+    const struct masterkeys *, uint64_t next_number);
+/* Wipe all; nobody may hold one. */
+void accounts_free(struct accounts *);
+
+/* The key of next_number in STORE_META, a big-endian u64. */
+#define ACCOUNTS_NEXT_KEY "next-account"
+
+/*
+ * Find the account of name, in memory or in the store; with make, one that
+ * is not there is drawn and put into the present group: it is durable when
+ * that is. found gets an account that it holds until accounts_release(), or
+ * NULL with STORE_NOT_FOUND or what else went wrong; perhaps before this
+ * returns.
+ */
+typedef void accounts_found(void *arg, struct account *, enum store_status);
+struct accounts_want {
+	const char *name; /* copied */
+	bool make;
+	accounts_found *found;
+	void *arg;
+};
+void accounts_want(struct accounts *, const struct accounts_want *);
+void accounts_release(struct account *);
+
+/*
+ * Begin a message: at most limit may be unfinished. accounts_ended() takes
+ * one back; time does, too, all of them within an hour. now in ms. Returns
+ * whether it may begin.
+ */
+bool accounts_begin(struct account *, uint32_t limit, uint64_t now);
+void accounts_ended(struct account *);
+
+#endif

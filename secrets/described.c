@@ -1,0 +1,150 @@
+/*
+ * Messages whose end was sent and whose outcome is not known yet: in memory
+ * only, and bounded. They are written when their proxy is lost, so that a
+ * message that may have been accepted can be found.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "secrets/vault_inside.h"
+
+#define COUNT_MOST  200000
+#define OCTETS_MOST (64u << 20)
+
+struct described {
+	TAILQ_ENTRY(described) next;
+	LIST_ENTRY(described) chain;
+	uint8_t handle[HANDLE_LEN];
+	uint64_t asker;
+	uint64_t since; /* ms */
+	size_t len;
+	uint8_t body[];
+};
+
+void
+described_start(struct vault *v)
+{
+	TAILQ_INIT(&v->described.list);
+	for (size_t i = 0; i < DESCRIBED_CHAINS; i++)
+		LIST_INIT(&v->described.chains[i]);
+}
+
+static struct described_chain *
+chain_of(struct vault *v, const uint8_t *handle)
+{
+	size_t place = handle[1] | (size_t)handle[2] << 8;
+
+	return &v->described.chains[place % DESCRIBED_CHAINS];
+}
+
+static struct described *
+find(struct vault *v, const uint8_t *handle)
+{
+	struct described *d;
+
+	LIST_FOREACH (d, chain_of(v, handle), chain)
+		if (memcmp(d->handle, handle, HANDLE_LEN) == 0)
+			return d;
+	return NULL;
+}
+
+static void
+unlink_one(struct vault *v, struct described *d)
+{
+	TAILQ_REMOVE(&v->described.list, d, next);
+	LIST_REMOVE(d, chain);
+	v->described.count--;
+	v->described.octets -= d->len;
+}
+
+static void
+wipe(struct described *d)
+{
+	OPENSSL_cleanse(d->body, d->len);
+	free(d);
+}
+
+void
+described_forget(struct vault *v, const uint8_t handle[HANDLE_LEN])
+{
+	struct described *d = find(v, handle);
+
+	if (d == NULL)
+		return;
+	unlink_one(v, d);
+	wipe(d);
+}
+
+void
+described_keep(struct vault *v, uint64_t asker,
+    const uint8_t handle[HANDLE_LEN], struct octets body)
+{
+	struct described_set *set = &v->described;
+	struct described *d;
+
+	described_forget(v, handle);
+	if (set->count >= COUNT_MOST || body.len > OCTETS_MOST - set->octets)
+		return;
+	d = malloc(sizeof(*d) + body.len);
+	if (d == NULL)
+		return;
+	memcpy(d->handle, handle, HANDLE_LEN);
+	d->asker = asker;
+	d->since = vault_now(v);
+	d->len = body.len;
+	memcpy(d->body, body.data, body.len);
+	TAILQ_INSERT_TAIL(&set->list, d, next);
+	LIST_INSERT_HEAD(chain_of(v, handle), d, chain);
+	set->count++;
+	set->octets += d->len;
+}
+
+int
+vault_describe(struct vault *v, struct question from, struct wire_in *body)
+{
+	struct octets copy = { body->next, (size_t)(body->end - body->next) };
+	struct mail_record record = { 0 };
+	struct envid_parts parts;
+	int rc;
+
+	mail_record_get(body, &record);
+	rc = wire_end(body);
+	/* Whose it is, is looked at when it is written. */
+	if (rc == 0 && vault_knows(v, &record.ticket) &&
+	    envid_open(v->cipher, record.handle, &parts) == 0)
+		described_keep(v, from.asker, record.handle, copy);
+	mail_record_free(&record);
+	return rc;
+}
+
+void
+described_write(struct vault *v, uint64_t asker, uint64_t before)
+{
+	struct described *d, *next;
+	struct described *last = TAILQ_LAST(&v->described.list, described_list);
+	bool more = last != NULL;
+
+	/* What cannot be written now is kept again, after the last. */
+	for (d = TAILQ_FIRST(&v->described.list); more; d = next) {
+		next = TAILQ_NEXT(d, next);
+		more = d != last;
+		if ((asker != 0 && d->asker != asker) || d->since > before)
+			continue;
+		unlink_one(v, d);
+		settle_unknown(v, d->body, d->len);
+		wipe(d);
+	}
+}
+
+void
+described_free(struct vault *v)
+{
+	struct described *d;
+
+	while ((d = TAILQ_FIRST(&v->described.list)) != NULL) {
+		unlink_one(v, d);
+		wipe(d);
+	}
+}

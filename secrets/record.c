@@ -1,0 +1,166 @@
+/*
+ * How one message lies in the family of its day.
+ */
+#include "secrets/record.h"
+
+#include <string.h>
+
+#define VERSION	    1
+#define HEADER_LEN  2 /* version and kind stand before the box */
+#define DAY_MS	    86400000u
+#define SECRET_MOST 128
+
+static void
+put_be(uint8_t *out, size_t len, uint64_t value)
+{
+	while (len-- > 0) {
+		out[len] = (uint8_t)value;
+		value >>= 8;
+	}
+}
+
+static uint64_t
+get_be(const uint8_t *in, size_t len)
+{
+	uint64_t value = 0;
+
+	while (len-- > 0)
+		value = value << 8 | *in++;
+	return value;
+}
+
+void
+record_key(const struct envid_parts *p, uint8_t key[RECORD_KEY_LEN])
+{
+	key[0] = RECORD_TAG;
+	put_be(key + 1, RECORD_ACCOUNT_LEN, p->account);
+	put_be(key + 6, 6, p->time);
+	put_be(key + 12, 4, (uint64_t)p->node << 20 | p->counter);
+}
+
+int
+record_parts(struct octets key, struct envid_parts *p)
+{
+	uint64_t last;
+
+	if (key.len != RECORD_KEY_LEN || key.data[0] != RECORD_TAG)
+		return -1;
+	last = get_be(key.data + 12, 4);
+	p->account = get_be(key.data + 1, RECORD_ACCOUNT_LEN);
+	p->time = get_be(key.data + 6, 6);
+	p->node = (uint16_t)(last >> 20);
+	p->counter = (uint32_t)(last & 0xfffff);
+	return 0;
+}
+
+uint32_t
+record_day(uint64_t time)
+{
+	return (uint32_t)(time / DAY_MS);
+}
+
+void
+record_index(uint8_t tag, const uint8_t hash[SEAL_HASH_LEN],
+    const uint8_t key[RECORD_KEY_LEN], uint8_t out[RECORD_INDEX_LEN])
+{
+	out[0] = tag;
+	memcpy(out + 1, hash, SEAL_HASH_LEN);
+	memcpy(out + 1 + SEAL_HASH_LEN, key + 1, RECORD_KEY_LEN - 1);
+}
+
+int
+record_indexed(struct octets index, uint8_t key[RECORD_KEY_LEN])
+{
+	if (index.len != RECORD_INDEX_LEN)
+		return -1;
+	key[0] = RECORD_TAG;
+	memcpy(key + 1, index.data + 1 + SEAL_HASH_LEN, RECORD_KEY_LEN - 1);
+	return 0;
+}
+
+/* What a box is bound to: the record's key and its ENVID. */
+static struct octets
+bound_to(const struct envid_parts *p, const uint8_t *handle,
+    uint8_t out[RECORD_KEY_LEN + HANDLE_LEN])
+{
+	record_key(p, out);
+	memcpy(out + RECORD_KEY_LEN, handle, HANDLE_LEN);
+	return (struct octets){ out, RECORD_KEY_LEN + HANDLE_LEN };
+}
+
+/* Make room for len octets more and return where they begin. */
+static uint8_t *
+room(struct wire_out *out, size_t len)
+{
+	static const uint8_t zeroes[4096];
+	size_t start = out->len, left = len;
+
+	while (left > 0 && !out->failed) {
+		size_t part = left < sizeof(zeroes) ? left : sizeof(zeroes);
+
+		wire_put_raw(out, zeroes, part);
+		left -= part;
+	}
+	return out->failed ? NULL : out->data + start;
+}
+
+int
+record_close(const uint8_t seal_key[SEAL_KEY_LEN],
+    const uint8_t handle[HANDLE_LEN], const struct envid_parts *p,
+    const struct record *r, struct wire_out *value)
+{
+	uint8_t with_octets[RECORD_KEY_LEN + HANDLE_LEN], *box;
+	struct octets with = bound_to(p, handle, with_octets);
+	struct wire_out plain = { 0 };
+	int rc = -1;
+
+	wire_begin(&plain);
+	wire_put_u8(&plain, r->settled);
+	wire_put_octets(&plain, r->secret.data, r->secret.len);
+	wire_put_raw(&plain, r->body.data, r->body.len);
+	wire_begin(value);
+	wire_put_u8(value, VERSION);
+	wire_put_u8(value, (uint8_t)p->kind);
+	box = room(value, plain.len + SEAL_OVERHEAD);
+	if (box != NULL && !plain.failed)
+		rc = seal_close(seal_key, with,
+		    (struct octets){ plain.data, plain.len }, box);
+	wire_free(&plain);
+	return rc;
+}
+
+int
+record_kind(struct octets value, enum envid_kind *kind)
+{
+	if (value.len < HEADER_LEN + SEAL_OVERHEAD ||
+	    value.data[0] != VERSION || value.data[1] > ENVID_RANDOM)
+		return -1;
+	*kind = value.data[1] == ENVID_RANDOM ? ENVID_RANDOM : ENVID_DERIVED;
+	return 0;
+}
+
+int
+record_open(const uint8_t seal_key[SEAL_KEY_LEN], const struct record_sealed *s,
+    struct record *r, struct wire_out *plain)
+{
+	uint8_t with_octets[RECORD_KEY_LEN + HANDLE_LEN], *out;
+	struct octets with = bound_to(&s->parts, s->handle, with_octets);
+	struct octets box;
+	struct wire_in in;
+
+	if (s->value.len <= HEADER_LEN + SEAL_OVERHEAD ||
+	    s->value.data[0] != VERSION)
+		return -1;
+	box.data = s->value.data + HEADER_LEN;
+	box.len = s->value.len - HEADER_LEN;
+	wire_begin(plain);
+	out = room(plain, box.len - SEAL_OVERHEAD);
+	if (out == NULL || seal_open(seal_key, with, box, out) == -1)
+		return -1;
+	wire_read(&in, plain->data, plain->len);
+	r->settled = wire_get_u8(&in) == 1;
+	r->secret = wire_get_octets(&in, SECRET_MOST);
+	r->body.data = in.next;
+	r->body.len = in.failed ? 0 : (size_t)(in.end - in.next);
+	return in.failed ? -1 : 0;
+}

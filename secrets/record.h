@@ -1,0 +1,73 @@
+/*
+ * How one message lies in the family of its day: key, sealed value, and the
+ * keys by which it is found again (RFC 3885's ENVID, Message-ID, queue id).
+ */
+#ifndef SECRETS_RECORD_H
+#define SECRETS_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/wire.h"
+#include "secrets/envid.h"
+#include "secrets/seal.h"
+
+enum {
+	RECORD_TAG = 'r',
+	RECORD_BY_MESSAGE_ID = 'm', /* hash under the account's key */
+	RECORD_BY_ENVID = 'e',	    /* a client's own; the vault's key */
+	RECORD_BY_QUEUE_ID = 'q',   /* MSA and queue id; the vault's key */
+	RECORD_ACCOUNT_LEN = 5,
+	RECORD_KEY_LEN = 1 + RECORD_ACCOUNT_LEN + 6 + 4,
+	RECORD_INDEX_LEN = 1 + SEAL_HASH_LEN + RECORD_KEY_LEN - 1
+};
+
+/* Tag, account, time, node and counter: an account's messages by time. */
+void record_key(const struct envid_parts *, uint8_t key[RECORD_KEY_LEN]);
+/* Back again, all but the kind. Returns 0, or -1 for another key. */
+int record_parts(struct octets key, struct envid_parts *);
+/* The family that a time (ms since 1970) belongs to. */
+uint32_t record_day(uint64_t time);
+
+/* Tag, hash, and the record's key without its tag; the value is empty. */
+void record_index(uint8_t tag, const uint8_t hash[SEAL_HASH_LEN],
+    const uint8_t key[RECORD_KEY_LEN], uint8_t out[RECORD_INDEX_LEN]);
+/* The record's key in an index key. Returns 0, or -1 for another key. */
+int record_indexed(struct octets index, uint8_t key[RECORD_KEY_LEN]);
+
+/* What a record holds. */
+struct record {
+	bool settled;	      /* there is a body; else it is minted only */
+	struct octets secret; /* A, where it cannot be computed; or empty */
+	struct octets body;   /* of mail_body_put() */
+};
+
+/*
+ * Seal a record of handle under the account's seal key, bound to its key and
+ * ENVID, into value. Returns 0 or -1.
+ */
+int record_close(const uint8_t seal_key[SEAL_KEY_LEN],
+    const uint8_t handle[HANDLE_LEN], const struct envid_parts *,
+    const struct record *, struct wire_out *value)
+    __attribute__((warn_unused_result));
+
+/* Of which kind is a value's message? Returns 0, or -1 for no record. */
+int record_kind(struct octets value, enum envid_kind *);
+
+/* A sealed value, to be opened. */
+struct record_sealed {
+	const uint8_t *handle; /* HANDLE_LEN octets */
+	struct envid_parts parts;
+	struct octets value;
+};
+
+/*
+ * Open a value; record points into plain. Returns 0, or -1 for one that is
+ * not this account's, not this message's, or damaged.
+ */
+int record_open(const uint8_t seal_key[SEAL_KEY_LEN],
+    const struct record_sealed *, struct record *, struct wire_out *plain)
+    __attribute__((warn_unused_result));
+
+#endif

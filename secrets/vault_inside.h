@@ -1,0 +1,134 @@
+/*
+ * The inside of the vault, for the files that answer its questions.
+ */
+#ifndef SECRETS_VAULT_INSIDE_H
+#define SECRETS_VAULT_INSIDE_H
+
+#include <sys/queue.h>
+
+#include "common/keeper_messages.h"
+#include "common/messages.h"
+#include "secrets/accounts.h"
+#include "secrets/certifier.h"
+#include "secrets/envid.h"
+#include "secrets/group.h"
+#include "secrets/masterkeys.h"
+#include "secrets/record.h"
+#include "secrets/store.h"
+#include "secrets/timeline.h"
+#include "secrets/vault.h"
+
+struct described;
+TAILQ_HEAD(described_list, described);
+LIST_HEAD(described_chain, described);
+
+#define DESCRIBED_CHAINS 1024
+
+/* Messages whose end was sent and whose outcome is not known yet. */
+struct described_set {
+	struct described_list list; /* oldest first */
+	struct described_chain chains[DESCRIBED_CHAINS];
+	size_t count;
+	size_t octets;
+};
+
+/* Work that goes in slices: listings and searches. */
+struct slow {
+	TAILQ_ENTRY(slow) next;
+	struct vault *vault;
+	void (*step)(struct slow *); /* a little; ends by slow_end() */
+	bool waiting;		     /* for the store */
+};
+TAILQ_HEAD(slow_list, slow);
+
+struct vault {
+	struct vault_owner owner;
+	struct store *store;
+	struct group group;
+	struct masterkeys keys;
+	struct accounts accounts;
+	struct timeline timeline;
+	struct envid_cipher *cipher;
+	uint16_t node;
+	uint8_t index_key[SEAL_KEY_LEN]; /* client's ENVIDs, queue ids */
+	char fqhn[ENVID_FQHN_MAX + 1];
+	struct described_set described;
+	struct slow_list slow;
+	size_t slow_count;
+	size_t jobs; /* under way */
+	uint64_t retention;
+	uint32_t mints_unfinished;
+	bool random;
+	bool remember_message_id;
+	bool remember_recipients;
+	bool remember_subject;
+	bool writable; /* as this turn found it */
+	bool writable_known;
+	bool open;
+	uint64_t reserving; /* reservation in the group; 0: none */
+	struct group_waiter reservation;
+	uint64_t mints, settles, forgets, lists, tokens;
+};
+
+/*
+ * One question under way: first member of each. Its body is a copy, so that
+ * what was read from it lives as long as the job.
+ */
+struct job {
+	struct group_waiter waiter; /* first */
+	struct vault *vault;
+	struct question from;	 /* asker 0: nobody waits */
+	struct account *account; /* held, or NULL */
+	uint8_t *body;
+	size_t body_len;
+	size_t size; /* of the whole object */
+};
+
+/*
+ * Start a job of size octets with a copy of body, which is then read to its
+ * end; NULL without memory.
+ */
+void *
+job_start(struct vault *, struct question, size_t size, struct wire_in *body);
+/* Answer, wipe and free; body may be NULL where nothing is said. */
+void job_answer(struct job *, unsigned type, const struct wire_out *body);
+void job_end(struct job *);
+/* Read the job's body from its start, which is taken out of in. */
+void job_read(struct job *, struct wire_in *);
+
+/* Answer a status alone (u8), without a job. */
+void vault_say(struct vault *, struct question, unsigned type, uint8_t);
+uint64_t vault_now(const struct vault *);
+/* Is the ticket good now? */
+bool vault_knows(const struct vault *, const struct ticket *);
+bool vault_is_writable(struct vault *);
+/* What an answer says about the store's status. */
+uint8_t vault_status_of(enum store_status);
+/* The youngest day there is below day, or 0. */
+uint32_t vault_day_below(const struct vault *, uint32_t day);
+/* Put the time that is reserved, and whether the clock is in doubt. */
+void vault_put_clock(struct vault *, uint64_t reserved);
+/* Put the time's next reservation into the group, if it is due. */
+void vault_reserve(struct vault *);
+
+/* described.c: keep a record in memory, forget it, write all of an asker. */
+void described_start(struct vault *);
+/* Keep body, a MAIL_RECORD of handle, while there is room. */
+void described_keep(struct vault *, uint64_t asker,
+    const uint8_t handle[HANDLE_LEN], struct octets body);
+void described_forget(struct vault *, const uint8_t handle[HANDLE_LEN]);
+/* asker 0: all; older than `before` (ms) only. Writes them as unknown. */
+void described_write(struct vault *, uint64_t asker, uint64_t before);
+/* Wipe what is left. */
+void described_free(struct vault *);
+
+/* settle.c: settle a copy of a MAIL_RECORD body for nobody. */
+void settle_unknown(struct vault *, const uint8_t *body, size_t len);
+
+/* slow.c */
+void slow_start(struct vault *, struct slow *, void (*step)(struct slow *));
+void slow_end(struct slow *);
+/* Run slices for a millisecond. Returns whether some are left. */
+bool slow_run(struct vault *);
+
+#endif
