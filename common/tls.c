@@ -95,9 +95,8 @@ tls_server_context(const struct tls_server *server, char *error, size_t size)
 	else if (server->ciphers[0] != '\0' &&
 	    SSL_CTX_set_cipher_list(ctx, server->ciphers) != 1)
 		what = "ciphers";
-	else if (SSL_CTX_set_tlsext_ticket_keys(ctx,
-		     (void *)(uintptr_t)server->ticket_keys,
-		     TLS_TICKET_KEYS_LEN) != 1)
+	else if (SSL_CTX_set_tlsext_ticket_keys(
+		     ctx, server->ticket_keys, TLS_TICKET_KEYS_LEN) != 1)
 		what = "ticket keys";
 	if (what == NULL)
 		return ctx;

@@ -18,8 +18,8 @@ struct tls_server {
 	const char *key; /* PEM */
 	size_t key_len;
 	bool only_1_3;
-	const char *ciphers;		  /* of TLS 1.2; "": OpenSSL's own */
-	const unsigned char *ticket_keys; /* TLS_TICKET_KEYS_LEN octets */
+	const char *ciphers;	    /* of TLS 1.2; "": OpenSSL's own */
+	unsigned char *ticket_keys; /* TLS_TICKET_KEYS_LEN octets */
 };
 
 /* Returns NULL, and what is wrong in error (size octets). */

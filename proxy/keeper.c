@@ -51,7 +51,7 @@ keeper_ask_all(struct keeper *k)
 {
 	struct keeper_settle *s;
 
-	TAILQ_FOREACH (s, &k->settles, next) {
+	TAILQ_FOREACH(s, &k->settles, next) {
 		if (s->question == 0)
 			keeper_ask_settle(k, s);
 	}
@@ -114,15 +114,17 @@ keeper_settle_done(struct keeper *k, struct keeper_settle *s)
 void
 keeper_close(struct keeper *k)
 {
-	struct keeper_settle *s;
+	struct keeper_settle *s, *next;
 
 	if (k->settle_count > 0)
 		log_error("records_lost",
 		    "%zu records could not be handed "
 		    "to the keeper",
 		    k->settle_count);
-	while ((s = TAILQ_FIRST(&k->settles)) != NULL)
+	for (s = TAILQ_FIRST(&k->settles); s != NULL; s = next) {
+		next = TAILQ_NEXT(s, next);
 		keeper_settle_done(k, s);
+	}
 	link_free(k->link);
 	event_free(k->retry);
 	wire_free(&k->body);
@@ -188,7 +190,7 @@ keeper_find_settle(struct keeper *k, uint64_t number)
 {
 	struct keeper_settle *s;
 
-	TAILQ_FOREACH (s, &k->settles, next) {
+	TAILQ_FOREACH(s, &k->settles, next) {
 		if (s->number == number)
 			return s;
 	}

@@ -14,13 +14,13 @@ struct reply_slot {
 	bool ready;
 	size_t len;
 	char *text;
-	TAILQ_ENTRY(reply_slot) next;
+	STAILQ_ENTRY(reply_slot) next;
 };
 
 void
 replies_init(struct replies *r)
 {
-	TAILQ_INIT(&r->slots);
+	STAILQ_INIT(&r->slots);
 	r->waiting = 0;
 }
 
@@ -32,7 +32,7 @@ replies_add(struct replies *r, enum reply_to to)
 	if (slot == NULL)
 		fatal("out of memory");
 	slot->to = to;
-	TAILQ_INSERT_TAIL(&r->slots, slot, next);
+	STAILQ_INSERT_TAIL(&r->slots, slot, next);
 	return slot;
 }
 
@@ -49,9 +49,11 @@ replies_fill(struct reply_slot *slot, const char *text, size_t len)
 }
 
 static void
-replies_drop(struct replies *r, struct reply_slot *slot)
+replies_drop_first(struct replies *r)
 {
-	TAILQ_REMOVE(&r->slots, slot, next);
+	struct reply_slot *slot = STAILQ_FIRST(&r->slots);
+
+	STAILQ_REMOVE_HEAD(&r->slots, next);
 	free(slot->text);
 	free(slot);
 }
@@ -62,10 +64,10 @@ replies_flush(struct replies *r, struct stream *client)
 {
 	struct reply_slot *slot;
 
-	while ((slot = TAILQ_FIRST(&r->slots)) != NULL && slot->ready) {
+	while ((slot = STAILQ_FIRST(&r->slots)) != NULL && slot->ready) {
 		if (client != NULL)
 			stream_write(client, slot->text, slot->len);
-		replies_drop(r, slot);
+		replies_drop_first(r);
 	}
 }
 
@@ -73,7 +75,7 @@ void
 replies_own(
     struct replies *r, struct stream *client, const char *text, size_t len)
 {
-	if (!TAILQ_EMPTY(&r->slots))
+	if (!STAILQ_EMPTY(&r->slots))
 		replies_fill(replies_add(r, REPLY_TO_NOBODY), text, len);
 	else if (client != NULL)
 		stream_write(client, text, len);
@@ -93,7 +95,7 @@ replies_first_waiting(const struct replies *r)
 
 	if (r->waiting == 0)
 		return NULL;
-	TAILQ_FOREACH (slot, &r->slots, next) {
+	STAILQ_FOREACH(slot, &r->slots, next) {
 		if (!slot->ready)
 			break;
 	}
@@ -141,9 +143,7 @@ replies_fail(struct replies *r, struct stream *client, const char *text)
 void
 replies_clear(struct replies *r)
 {
-	struct reply_slot *slot;
-
-	while ((slot = TAILQ_FIRST(&r->slots)) != NULL)
-		replies_drop(r, slot);
+	while (!STAILQ_EMPTY(&r->slots))
+		replies_drop_first(r);
 	r->waiting = 0;
 }

@@ -25,7 +25,7 @@ enum reply_to {
 };
 
 struct reply_slot;
-TAILQ_HEAD(reply_slots, reply_slot);
+STAILQ_HEAD(reply_slots, reply_slot);
 
 struct replies {
 	struct reply_slots slots; /* oldest first */

@@ -20,7 +20,6 @@ enum {
 	SESSION_LINE_MAX = 4096,	  /* a command, with its CRLF */
 	SESSION_RESPONSE_MAX = 12288 + 2, /* RFC 4954 4 */
 	SESSION_REPLIES_MAX = 2000,	  /* waiting for the MSA */
-	SESSION_LOGIN_LEAST_MS = 10000	  /* after an exchange */
 };
 
 /* States in which the client's lines are commands or responses. */
@@ -48,7 +47,7 @@ static const struct state_rule state_rules[] = {
 	{ SESSION_JUDGING, "judging", SESSION_OPEN | SESSION_EXCHANGE },
 	{ SESSION_IDLE, "idle", SESSION_JUDGING | LOGGED_IN },
 	{ SESSION_ASKING, "asking", SESSION_IDLE },
-	{ SESSION_MINTING, "minting", SESSION_IDLE },
+	{ SESSION_MINTING, "minting", SESSION_IDLE | SESSION_BROKEN },
 	{ SESSION_MAIL, "mail", SESSION_MINTING | SESSION_DATA_ASKED },
 	{ SESSION_BROKEN, "broken", SESSION_MAIL | SESSION_DATA_ASKED },
 	{ SESSION_DATA_ASKED, "data asked", SESSION_MAIL },
@@ -72,6 +71,18 @@ session_rule(enum session_state state)
 	fatal("session: no state %d", (int)state);
 }
 
+/* Exchanges have clocks of their own, and the delays are our doing. */
+static void
+session_time_exchange(struct session *s, enum session_state state)
+{
+	uint64_t now = stream_now();
+
+	if (s->state == SESSION_OPEN && state == SESSION_JUDGING)
+		s->exchange_since = now;
+	else if (s->state != SESSION_SECURING && state == SESSION_OPEN)
+		s->exchanges_ms += now - s->exchange_since;
+}
+
 void
 session_enter(struct session *s, enum session_state state)
 {
@@ -83,6 +94,7 @@ session_enter(struct session *s, enum session_state state)
 		    (unsigned long long)s->id, next->name, old->name);
 	log_debug("state", "%016llx: %s, then %s", (unsigned long long)s->id,
 	    old->name, next->name);
+	session_time_exchange(s, state);
 	s->state = state;
 	session_arm(s);
 }
@@ -103,12 +115,9 @@ static uint64_t
 session_login_left(const struct session *s)
 {
 	uint64_t limit = (uint64_t)s->w->conf->limits.login_timeout;
-	uint64_t spent = stream_now() - s->since;
-	uint64_t left = spent < limit ? limit - spent : 1;
+	uint64_t spent = stream_now() - s->since - s->exchanges_ms;
 
-	return s->mechanism[0] != '\0' && left < SESSION_LOGIN_LEAST_MS
-	    ? SESSION_LOGIN_LEAST_MS
-	    : left;
+	return spent < limit ? limit - spent : 1;
 }
 
 void
@@ -150,7 +159,7 @@ session_find(struct worker *w, uint64_t id)
 {
 	struct session *s;
 
-	LIST_FOREACH (s, &w->sessions[id % WORKER_BUCKETS], bucket) {
+	LIST_FOREACH(s, &w->sessions[id % WORKER_BUCKETS], bucket) {
 		if (s->id == id)
 			return s;
 	}
@@ -307,8 +316,8 @@ session_take_line(struct session *s)
 	return true;
 }
 
-void
-session_process(struct session *s)
+static void
+session_process_all(struct session *s)
 {
 	for (;;) {
 		if (s->client == NULL)
@@ -327,6 +336,38 @@ session_process(struct session *s)
 			session_bye(s, "421 4.7.0 Too many errors");
 		}
 	}
+}
+
+/* One step on; returns false where there is nothing to take now. */
+static bool
+session_take_some(struct session *s)
+{
+	enum session_state state = s->state;
+
+	if (s->client == NULL)
+		return false;
+	if (s->state == SESSION_DATA || s->state == SESSION_DISCARD) {
+		message_input(s);
+		return s->state != state;
+	}
+	if (!session_may_take_line(s) || !session_take_line(s))
+		return false;
+	if (s->client != NULL &&
+	    s->bad_commands >= (unsigned)s->w->conf->limits.bad_commands)
+		session_bye(s, "421 4.7.0 Too many errors");
+	return true;
+}
+
+void
+session_process(struct session *s)
+{
+	/* A line whose handling ends in here again must not pile up frames. */
+	if (s->processing)
+		return;
+	s->processing = true;
+	while (session_take_some(s))
+		continue;
+	s->processing = false;
 }
 
 static void
@@ -386,20 +427,22 @@ static void
 session_name_address(
     const struct sockaddr_storage *ss, char *out, uint16_t *port)
 {
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)ss;
-	const struct sockaddr_in *in = (const struct sockaddr_in *)ss;
+	struct sockaddr_in6 in6;
+	struct sockaddr_in in;
 
+	memcpy(&in6, ss, sizeof(in6));
+	memcpy(&in, ss, sizeof(in));
 	if (ss->ss_family == AF_INET) {
-		inet_ntop(AF_INET, &in->sin_addr, out, SESSION_ADDRESS_LEN);
-		*port = ntohs(in->sin_port);
-	} else if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
-		inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], out,
-		    SESSION_ADDRESS_LEN);
-		*port = ntohs(in6->sin6_port);
-	} else {
-		inet_ntop(AF_INET6, &in6->sin6_addr, out, SESSION_ADDRESS_LEN);
-		*port = ntohs(in6->sin6_port);
+		inet_ntop(AF_INET, &in.sin_addr, out, SESSION_ADDRESS_LEN);
+		*port = ntohs(in.sin_port);
+		return;
 	}
+	*port = ntohs(in6.sin6_port);
+	if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr))
+		inet_ntop(AF_INET, &in6.sin6_addr.s6_addr[12], out,
+		    SESSION_ADDRESS_LEN);
+	else
+		inet_ntop(AF_INET6, &in6.sin6_addr, out, SESSION_ADDRESS_LEN);
 }
 
 static void
@@ -440,7 +483,7 @@ session_start(struct worker *w, int fd, const struct sockaddr_storage *peer,
     bool implicit_tls)
 {
 	struct session *s = calloc(1, sizeof(*s));
-	struct sockaddr_storage local = { 0 };
+	struct sockaddr_storage local;
 	socklen_t len = sizeof(local);
 
 	if (s == NULL)
