@@ -224,7 +224,11 @@ stream_on_read(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	stream_arm_read(s);
-	if (s->reading && s->ssl != NULL && SSL_has_pending(s->ssl))
+	/*
+	 * Only where the scratch was full: else OpenSSL holds part of a
+	 * record at most, and calls that pending, too.
+	 */
+	if (s->reading && s->ssl != NULL && n > 0 && SSL_has_pending(s->ssl))
 		event_active(&s->read_event, EV_READ, 0);
 }
 

@@ -212,6 +212,7 @@ login_response(struct session *s, const char *line, size_t len)
 	long n;
 
 	if (len == 1 && line[0] == '*') {
+		s->bad_commands++;
 		login_refuse(s, "501 5.0.0 Authentication cancelled");
 		return;
 	}

@@ -316,28 +316,6 @@ session_take_line(struct session *s)
 	return true;
 }
 
-static void
-session_process_all(struct session *s)
-{
-	for (;;) {
-		if (s->client == NULL)
-			return;
-		if (s->state == SESSION_DATA || s->state == SESSION_DISCARD) {
-			enum session_state state = s->state;
-
-			message_input(s);
-			if (s->state == state)
-				return;
-		} else if (!session_may_take_line(s) || !session_take_line(s)) {
-			return;
-		} else if (s->client != NULL &&
-		    s->bad_commands >
-			(unsigned)s->w->conf->limits.bad_commands) {
-			session_bye(s, "421 4.7.0 Too many errors");
-		}
-	}
-}
-
 /* One step on; returns false where there is nothing to take now. */
 static bool
 session_take_some(struct session *s)
@@ -483,7 +461,7 @@ session_start(struct worker *w, int fd, const struct sockaddr_storage *peer,
     bool implicit_tls)
 {
 	struct session *s = calloc(1, sizeof(*s));
-	struct sockaddr_storage local;
+	struct sockaddr_storage local = { 0 };
 	socklen_t len = sizeof(local);
 
 	if (s == NULL)

@@ -68,6 +68,7 @@ struct session {
 	bool esmtp;			/* it said EHLO */
 	unsigned offered;		/* CAP_* that its EHLO was shown */
 	bool skipping;			/* the rest of an overlong line */
+	bool processing;		/* session_process() is at work */
 	unsigned bad_commands;
 
 	/* login */
@@ -79,7 +80,9 @@ struct session {
 	struct event *delay; /* of an address that keeps failing */
 	bool counted;	     /* among the address's open exchanges */
 	unsigned auth_failures;
-	struct ticket ticket; /* account[0] == '\0': not logged in */
+	uint64_t exchange_since; /* start of the last exchange */
+	uint64_t exchanges_ms;	 /* time spent in those that failed */
+	struct ticket ticket;	 /* account[0] == '\0': not logged in */
 
 	/* the MSA */
 	struct msa *msa;

@@ -284,6 +284,8 @@ proxy_serve(void)
 		event_base_loop(worker.base, EVLOOP_ONCE);
 		link_flush_all();
 		stream_turn_end();
+		/* What streams told at the end may have asked, too. */
+		link_flush_all();
 		turn_end();
 	}
 }
