@@ -56,7 +56,11 @@ wait_for_tls(struct channel *c, int rc, int64_t deadline)
 		errno = 0;
 		return -1;
 	default:
-		errno = ERR_peek_error() != 0 ? EPROTO : 0;
+		/* Servers that go away without a word of TLS are many. */
+		errno = ERR_GET_REASON(ERR_peek_error()) ==
+			SSL_R_UNEXPECTED_EOF_WHILE_READING
+		    ? 0
+		    : EPROTO;
 		return -1;
 	}
 }
@@ -181,6 +185,7 @@ channel_close(struct channel *c)
 		SSL_free(c->ssl);
 	if (c->ctx != NULL)
 		SSL_CTX_free(c->ctx);
+	X509_free(c->shown);
 	if (c->fd >= 0)
 		close(c->fd);
 	explicit_bzero(c, sizeof(*c));

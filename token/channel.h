@@ -16,7 +16,8 @@ struct channel {
 	struct problem *problem;
 	int fd;
 	SSL_CTX *ctx;
-	SSL *ssl; /* NULL before the handshake */
+	SSL *ssl;    /* NULL before the handshake */
+	X509 *shown; /* the server's certificate, where it was not good */
 	size_t len;
 	char in[8192]; /* read and not yet taken */
 	char line[CHANNEL_LINE_MAX + 1];

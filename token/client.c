@@ -316,8 +316,12 @@ client_ask(struct client *c, const char *command, struct answer *answer)
 void
 client_close(struct client *c)
 {
-	if (c->channel.ssl != NULL &&
-	    c->channel.problem->exit == PROBLEM_NONE && say(c, "QUIT") == 0)
+	bool stands =
+	    c->channel.ssl != NULL && c->channel.problem->exit < PROBLEM_USAGE;
+	struct problem ignored = { 0 };
+
+	c->channel.problem = &ignored;
+	if (stands && say(c, "QUIT") == 0)
 		read_reply(c, false);
 	channel_close(&c->channel);
 	explicit_bzero(c, sizeof(*c));

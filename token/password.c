@@ -86,6 +86,19 @@ from_file(const char *file, char *out, struct problem *p)
 	return rc;
 }
 
+/* A command that cannot write its output to the end says that it failed. */
+static void
+skip_the_rest(int fd)
+{
+	char rest[4096];
+	ssize_t n;
+
+	do {
+		n = read(fd, rest, sizeof(rest));
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	explicit_bzero(rest, sizeof(rest));
+}
+
 static int
 from_command(const char *command, char *out, struct problem *p)
 {
@@ -97,14 +110,11 @@ from_command(const char *command, char *out, struct problem *p)
 		    "cannot run password_command: %s", strerror(errno));
 	/* Not through stdio, which would keep a copy. */
 	len = read_first_line(fileno(pipe), out);
+	skip_the_rest(fileno(pipe));
 	status = pclose(pipe);
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-		/* Cut off after its first line is no failure. */
-		if (len <= 0 || !WIFSIGNALED(status) ||
-		    WTERMSIG(status) != SIGPIPE)
-			return problem_set(p, PROBLEM_USAGE,
-			    "password_command failed: %s", command);
-	}
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		return problem_set(
+		    p, PROBLEM_USAGE, "password_command failed: %s", command);
 	return check_line(len, "password_command", p);
 }
 

@@ -56,6 +56,20 @@ load_authorities(struct channel *c)
 	    openssl_reason());
 }
 
+/* OpenSSL forgets a certificate that it refuses; its names are to be told. */
+static int
+note_certificate(int good, X509_STORE_CTX *store)
+{
+	SSL *ssl = X509_STORE_CTX_get_ex_data(
+	    store, SSL_get_ex_data_X509_STORE_CTX_idx());
+	struct channel *c = SSL_get_app_data(ssl);
+	X509 *shown = X509_STORE_CTX_get0_cert(store);
+
+	if (!good && c->shown == NULL && shown != NULL && X509_up_ref(shown))
+		c->shown = shown;
+	return good;
+}
+
 /* Names are verified against SANs; an address against addresses there. */
 static int
 expect_name(struct channel *c)
@@ -85,13 +99,13 @@ tls_prepare(struct channel *c)
 	    SSL_CTX_set_min_proto_version(c->ctx, TLS1_2_VERSION) != 1)
 		return failed(c, "starting TLS");
 	if (!c->options->no_verify) {
-		SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, NULL);
+		SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, note_certificate);
 		if (load_authorities(c) != 0)
 			return -1;
 	}
 	c->ssl = SSL_new(c->ctx);
 	if (c->ssl == NULL || SSL_set_fd(c->ssl, c->fd) != 1 ||
-	    expect_name(c) != 0)
+	    SSL_set_app_data(c->ssl, c) != 1 || expect_name(c) != 0)
 		return failed(c, "starting TLS");
 	return 0;
 }
@@ -101,13 +115,12 @@ static void
 certificate_names(struct channel *c, char *out, size_t size)
 {
 	STACK_OF(GENERAL_NAME) * names;
-	X509 *certificate = SSL_get0_peer_certificate(c->ssl);
 	size_t used = 0;
 
 	out[0] = '\0';
-	if (certificate == NULL)
+	if (c->shown == NULL)
 		return;
-	names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+	names = X509_get_ext_d2i(c->shown, NID_subject_alt_name, NULL, NULL);
 	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
 		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
 		const ASN1_STRING *dns;
