@@ -35,6 +35,8 @@ listing_end(struct listing *l, uint8_t status)
 
 	wire_begin(&body);
 	wire_put_u8(&body, status);
+	/* days are left, and not because nothing was looked at */
+	wire_put_u8(&body, l->count > 0 && l->day != 0);
 	wire_put_u16(&body, l->count);
 	wire_put_raw(&body, l->rows.data, l->rows.len);
 	wire_free(&l->rows);
