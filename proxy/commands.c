@@ -37,7 +37,7 @@ static const struct command commands[] = { { "EHLO", ANY, 0, command_hello },
 	{ "HELO", ANY, 0, command_helo },
 	{ "STARTTLS", SESSION_CLEAR, NO_ARGUMENT, command_starttls },
 	{ "AUTH", SESSION_OPEN, NEEDS_HELLO, login_begin },
-	{ "MAIL", SESSION_IDLE, NEEDS_HELLO, envelope_mail },
+	{ "MAIL", SESSION_IDLE | SESSION_BROKEN, NEEDS_HELLO, envelope_mail },
 	{ "RCPT", IN_TRANSACTION, 0, envelope_rcpt },
 	{ "DATA", IN_TRANSACTION, NO_ARGUMENT, message_data },
 	{ "RSET", SESSION_OPEN | LOGGED_IN, NO_ARGUMENT, envelope_rset },
@@ -73,6 +73,15 @@ command_octets_good(const char *line, size_t len)
 	return true;
 }
 
+/* Pipelined behind a MAIL that was refused, it is no mistake to count. */
+static void
+command_need_mail(struct session *s)
+{
+	static const char reply[] = "503 5.5.1 Need MAIL first\r\n";
+
+	replies_own(&s->replies, s->client, reply, sizeof(reply) - 1);
+}
+
 /* Why a verb that exists may not be used now. */
 static void
 command_out_of_order(struct session *s, const struct command *c)
@@ -86,7 +95,7 @@ command_out_of_order(struct session *s, const struct command *c)
 	else if (strcmp(c->verb, "AUTH") == 0)
 		command_reply(s, "503 5.5.1 Already authenticated");
 	else if (s->state == SESSION_IDLE)
-		command_reply(s, "503 5.5.1 Need MAIL first");
+		command_need_mail(s);
 	else
 		command_reply(s, "503 5.5.1 Not within a transaction");
 }

@@ -50,6 +50,7 @@ envelope_refuse_mail(struct session *s, const char *reply)
 {
 	envelope_abandon(s);
 	session_enter(s, SESSION_IDLE);
+	upstream_arm(s);
 	envelope_reply(s, reply);
 }
 
@@ -89,6 +90,7 @@ envelope_mail(struct session *s, const char *args, size_t len)
 	}
 	s->mail->mint = tracking_mint(s) ? MINT_ASKED : s->mail->mint;
 	upstream_want(s);
+	upstream_arm(s); /* no longer idle: it is not given back */
 	envelope_go(s);
 }
 
@@ -96,39 +98,50 @@ envelope_mail(struct session *s, const char *args, size_t len)
 static bool
 envelope_msa_can(struct session *s, unsigned needs)
 {
-	unsigned mask = msa_caps(s->msa)->mask;
+	static const char *const names[] = {
+#define X(name, keyword) keyword,
+		CAPS_LIST(X)
+#undef X
+	};
+	unsigned i = 0, lacks = needs & ~msa_caps(s->msa)->mask;
 	struct log_line l;
 
-	if ((needs & ~mask) == 0)
+	if (lacks == 0)
 		return true;
+	while ((lacks & 1U << i) == 0)
+		i++;
 	log_begin(&l, LOG_IS_WARNING, "msa_lacks");
 	log_session(&l, s->id);
-	log_number(&l, "needed", needs);
-	log_number(&l, "offered", mask);
+	log_text(&l, "extension", names[i]);
 	log_end(&l);
 	return false;
 }
 
-static void
+/* Returns false where MAIL has to wait for the reply (no PIPELINING). */
+static bool
 envelope_send_ident(struct session *s)
 {
 	const struct msa_caps *caps = msa_caps(s->msa);
 	char line[XCLIENT_LINE_MAX + 1];
 	long n;
 
-	if ((caps->mask & CAP_XFORWARD) == 0 ||
+	if (s->mail->ident_sent || (caps->mask & CAP_XFORWARD) == 0 ||
 	    (caps->xforward & ATTR_IDENT) == 0 || s->mail->envid[0] == '\0')
-		return;
+		return true;
+	s->mail->ident_sent = true;
 	n = xforward_ident(s->mail->envid, line, sizeof(line));
-	if (n > 0)
-		upstream_send(s, REPLY_TO_OURS, line, (size_t)n);
+	if (n <= 0)
+		return true;
+	upstream_send(s, REPLY_TO_OURS, line, (size_t)n);
+	return (caps->mask & CAP_PIPELINING) != 0;
 }
 
 /* What the mint lets us add; NULL: nothing. */
 static const struct rewrite_mint *
 envelope_additions(const struct session *s, struct rewrite_mint *out)
 {
-	if (s->mail->mint != MINT_DONE)
+	/* The client's own ENVID may be one that cannot be tracked. */
+	if (s->mail->mint != MINT_DONE || s->mail->minted.certifier[0] == '\0')
 		return NULL;
 	*out = (struct rewrite_mint){ .envid = s->mail->minted.envid,
 		.certifier = s->mail->minted.certifier,
@@ -162,7 +175,8 @@ envelope_send_mail(struct session *s)
 		envelope_refuse_mail(s, "501 5.5.4 Malformed parameter");
 		return;
 	}
-	envelope_send_ident(s);
+	if (!envelope_send_ident(s))
+		return;
 	session_enter(s, SESSION_MAIL);
 	upstream_send(s, REPLY_TO_MAIL, line.text, line.len);
 	envelope_note_sent(s);

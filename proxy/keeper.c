@@ -246,8 +246,11 @@ keeper_ask_settle(struct keeper *k, struct keeper_settle *s)
 	s->question = link_ask(k->link, MSG_SETTLE, &k->body,
 	    (unsigned)k->conf->tracking.settle_timeout, keeper_on_settled,
 	    s->number);
-	if (s->question == 0)
-		keeper_retry_later(k);
+	if (s->question != 0)
+		return;
+	/* Who waits would wait without end: this has no clock. */
+	keeper_settle_tell(k, s, false);
+	keeper_retry_later(k);
 }
 
 bool

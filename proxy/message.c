@@ -175,12 +175,58 @@ message_ended(struct session *s)
 	msa_wait(s->msa, (uint64_t)s->w->conf->msa.end_timeout);
 }
 
+static void
+message_log_tls(const struct session *s, struct log_line *l)
+{
+	SSL *ssl = s->client == NULL ? NULL : stream_ssl(s->client);
+
+	log_text(l, "tls", ssl == NULL ? "gone" : SSL_get_version(ssl));
+}
+
+static void
+message_log(const struct session *s, const char *event, bool stored)
+{
+	const struct transaction *t = s->mail;
+	struct log_line l;
+
+	log_begin(&l, LOG_IS_INFO, event);
+	log_session(&l, s->id);
+	log_text(&l, "user", s->ticket.account);
+	log_text(&l, "client", s->address);
+	message_log_tls(s, &l);
+	log_octets(&l, "from",
+	    (struct octets){ (const uint8_t *)t->params.from.whole.at,
+		t->params.from.whole.len });
+	log_number(&l, "accepted", (int64_t)t->accepted);
+	log_number(&l, "refused", (int64_t)(t->rcpt_count - t->accepted));
+	log_number(&l, "size", (int64_t)t->body->scan.out);
+	log_text(&l, "envid", t->envid);
+	log_text(&l, "message_id", t->message_id);
+	log_text(&l, "mtrk", t->mtrk_sent ? "yes" : "no");
+	log_text(&l, "vault", stored ? "stored" : "no");
+	log_number(&l, "code", t->code);
+	log_text(&l, "reply", t->reply_text);
+	log_text(&l, "queue_id", t->queue_id);
+	log_end(&l);
+}
+
+void
+message_cut(struct session *s, const char *why)
+{
+	struct transaction *t = s->mail;
+
+	t->code = 0;
+	snprintf(t->reply_text, sizeof(t->reply_text), "client: %s", why);
+	message_log(s, "message_cut", false);
+}
+
 /* What is left of a refused message is eaten; then its reply leaves. */
 static void
 message_discarded(struct session *s)
 {
 	struct transaction *t = s->mail;
 
+	message_log(s, "message", false);
 	replies_own(&s->replies, s->client, t->early, t->early_len);
 	envelope_abandon(s);
 	session_enter(s, SESSION_IDLE);
@@ -194,9 +240,10 @@ message_refuse(struct session *s, const char *text, size_t len)
 	if ((t->early = strndup(text, len)) == NULL)
 		fatal("out of memory");
 	t->early_len = len;
-	/* 421 is the MSA's farewell, not ours. */
-	if (strncmp(t->early, "421", 3) == 0)
-		memcpy(t->early, "451", 3);
+	reply_stay(t->early);
+	t->code = (uint16_t)strtoul(t->early, NULL, 10);
+	snprintf(t->reply_text, sizeof(t->reply_text), "%.*s",
+	    (int)strcspn(t->early + 4, "\r\n"), t->early + 4);
 	upstream_drop(s);
 	session_enter(s, SESSION_DISCARD);
 	stream_resume(s->client);
@@ -254,7 +301,8 @@ message_replied(struct session *s, const struct reply *reply)
 	t->reply_len = reply->len;
 	if ((t->reply = malloc(reply->len + ENVID_MAX + 8)) == NULL)
 		fatal("out of memory");
-	memcpy(t->reply, reply->text, reply->len);
+	memcpy(t->reply, reply->text, reply->len + 1);
+	reply_stay(t->reply);
 	if (reply->code / 100 == 2 && t->envid[0] != '\0' &&
 	    t->mint == MINT_DONE && s->w->conf->tracking.announce)
 		t->reply_len = reply_append_envid(
@@ -267,51 +315,18 @@ message_replied(struct session *s, const struct reply *reply)
 	message_finish(s, false);
 }
 
-static void
-message_log_tls(const struct session *s, struct log_line *l)
-{
-	SSL *ssl = s->client == NULL ? NULL : stream_ssl(s->client);
-
-	log_text(l, "tls", ssl == NULL ? "gone" : SSL_get_version(ssl));
-}
-
-static void
-message_log(const struct session *s, bool stored)
-{
-	const struct transaction *t = s->mail;
-	struct log_line l;
-
-	log_begin(&l, LOG_IS_INFO, "message");
-	log_session(&l, s->id);
-	log_text(&l, "user", s->ticket.account);
-	log_text(&l, "client", s->address);
-	message_log_tls(s, &l);
-	log_octets(&l, "from",
-	    (struct octets){ (const uint8_t *)t->params.from.whole.at,
-		t->params.from.whole.len });
-	log_number(&l, "accepted", (int64_t)t->accepted);
-	log_number(&l, "refused", (int64_t)(t->rcpt_count - t->accepted));
-	log_number(&l, "size", (int64_t)t->body->scan.out);
-	log_text(&l, "envid", t->envid);
-	log_text(&l, "message_id", t->message_id);
-	log_text(&l, "mtrk", t->mtrk_sent ? "yes" : "no");
-	log_text(&l, "vault", stored ? "stored" : "no");
-	log_number(&l, "code", t->code);
-	log_text(&l, "reply", t->reply_text);
-	log_text(&l, "queue_id", t->queue_id);
-	log_end(&l);
-}
-
 void
 message_finish(struct session *s, bool stored)
 {
 	struct transaction *t = s->mail;
 
-	message_log(s, stored);
+	message_log(s, "message", stored);
 	s->w->total_messages++;
 	/* Only a 4xx or a 5xx forgets; a lost answer (0) does not. */
 	if (t->code >= 400)
 		tracking_forget(s);
+	else if (t->code != 0)
+		s->bad_commands = 0;
 	replies_own(&s->replies, s->client, t->reply, t->reply_len);
 	transaction_free(t);
 	s->mail = NULL;

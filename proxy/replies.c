@@ -22,6 +22,7 @@ replies_init(struct replies *r)
 {
 	STAILQ_INIT(&r->slots);
 	r->waiting = 0;
+	r->count = 0;
 }
 
 static struct reply_slot *
@@ -33,6 +34,7 @@ replies_add(struct replies *r, enum reply_to to)
 		fatal("out of memory");
 	slot->to = to;
 	STAILQ_INSERT_TAIL(&r->slots, slot, next);
+	r->count++;
 	return slot;
 }
 
@@ -54,6 +56,7 @@ replies_drop_first(struct replies *r)
 	struct reply_slot *slot = STAILQ_FIRST(&r->slots);
 
 	STAILQ_REMOVE_HEAD(&r->slots, next);
+	r->count--;
 	free(slot->text);
 	free(slot);
 }

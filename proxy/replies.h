@@ -30,6 +30,7 @@ STAILQ_HEAD(reply_slots, reply_slot);
 struct replies {
 	struct reply_slots slots; /* oldest first */
 	unsigned waiting;	  /* slots that the MSA has to answer */
+	unsigned count;		  /* all slots */
 };
 
 void replies_init(struct replies *);

@@ -283,3 +283,14 @@ reply_append_envid(
 	*out = '\n';
 	return r->len + need;
 }
+
+void
+reply_stay(char *text)
+{
+	while (text != NULL && strncmp(text, "421", 3) == 0) {
+		memcpy(text, "451", 3);
+		text = strchr(text, '\n');
+		if (text != NULL)
+			text++;
+	}
+}

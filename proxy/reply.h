@@ -77,6 +77,12 @@ const char *reply_last_text(const struct reply *r, size_t *len);
 bool reply_enhanced(const struct reply *r, struct reply_status *status);
 
 /*
+ * Turn a 421 into 451, in each line of a reply's text, a string: it is the
+ * MSA that leaves, not we, and our client may go on (RFC 5321 3.8).
+ */
+void reply_stay(char *text);
+
+/*
  * The id under which the MSA queued the message, from its last reply, as
  * Postfix, Exim, Sendmail and OpenSMTPD write it. out is a string of less
  * than size octets, empty where the reply names none or a longer one.

@@ -19,7 +19,7 @@
 enum {
 	SESSION_LINE_MAX = 4096,	  /* a command, with its CRLF */
 	SESSION_RESPONSE_MAX = 12288 + 2, /* RFC 4954 4 */
-	SESSION_REPLIES_MAX = 2000,	  /* waiting for the MSA */
+	SESSION_REPLIES_MAX = 2000,	  /* not yet sent */
 };
 
 /* States in which the client's lines are commands or responses. */
@@ -201,6 +201,8 @@ session_end(struct session *s, const char *why)
 	if (s->state == SESSION_OVER)
 		return;
 	log_debug("end", "%016llx: %s", (unsigned long long)s->id, why);
+	if (s->state == SESSION_DATA || s->state == SESSION_DISCARD)
+		message_cut(s, why);
 	if (s->client != NULL)
 		stream_close(s->client);
 	s->client = NULL;
@@ -239,7 +241,7 @@ session_may_take_line(const struct session *s)
 	if ((s->state & SESSION_TAKES_LINES) == 0)
 		return false;
 	if (stream_output_len(s->client) >= STREAM_HIGH ||
-	    s->replies.waiting >= SESSION_REPLIES_MAX)
+	    s->replies.count >= SESSION_REPLIES_MAX)
 		return false;
 	if (s->state == SESSION_MAIL)
 		return upstream_takes_more(s);

@@ -137,6 +137,8 @@ void message_data(struct session *, const char *args, size_t len);
 void message_begin(struct session *);
 void message_input(struct session *);
 void message_replied(struct session *, const struct reply *);
+/* The client was lost before the end. */
+void message_cut(struct session *, const char *why);
 /* The MSA does not want it: eat the rest, then answer with text. */
 void message_refuse(struct session *, const char *text, size_t len);
 /* The reply may pass: the record is durable, or waited for long enough. */

@@ -43,6 +43,7 @@ struct transaction {
 	enum transaction_mint mint;
 	struct minted minted;
 	char envid[ENVID_MAX + 1]; /* the message's, on the wire */
+	bool ident_sent;	   /* XFORWARD went ahead of MAIL */
 	bool mtrk_sent;
 	bool envid_sent;
 	struct transaction_rcpt *rcpts; /* those forwarded */

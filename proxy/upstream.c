@@ -79,8 +79,8 @@ upstream_arm(struct session *s)
 	const struct conf_msa *conf = &s->w->conf->msa;
 	int64_t ms = 0;
 
-	if (s->msa == NULL)
-		return;
+	if (s->msa == NULL || !msa_is_ready(s->msa))
+		return; /* until then its own clock runs */
 	switch (replies_due(&s->replies)) {
 	case REPLY_TO_MAIL:
 	case REPLY_TO_RSET:
@@ -146,7 +146,8 @@ upstream_lost(struct session *s, const char *why)
 {
 	snprintf(s->msa_trouble, sizeof(s->msa_trouble), "%s", why);
 	upstream_drop(s);
-	if (s->state != SESSION_IDLE)
+	/* Nobody needed it; or envelope_go() will say what was refused. */
+	if (s->state != SESSION_IDLE && s->state != SESSION_MINTING)
 		upstream_log_lost(s, s->msa_trouble);
 	switch (s->state) {
 	case SESSION_MINTING:
@@ -177,28 +178,16 @@ upstream_lost(struct session *s, const char *why)
 	}
 }
 
-/*
- * The MSA's own words, but for 421: it is the MSA that leaves, not we, and
- * our client may go on.
- */
+/* The MSA's own words, but for 421. */
 static void
 upstream_forward(struct session *s, const struct reply *reply)
 {
-	char *text, *line;
+	char *text = strndup(reply->text, reply->len);
 
-	if (reply->code != 421) {
-		replies_answer(&s->replies, s->client, reply->text, reply->len);
-		return;
-	}
-	if ((text = strndup(reply->text, reply->len)) == NULL)
+	if (text == NULL)
 		fatal("out of memory");
-	for (line = text; line != NULL && line[0] != '\0';) {
-		memcpy(line, "451", 3);
-		line = strchr(line, '\n');
-		if (line != NULL)
-			line++;
-	}
-	replies_answer(&s->replies, s->client, text, strlen(text));
+	reply_stay(text);
+	replies_answer(&s->replies, s->client, text, reply->len);
 	free(text);
 }
 
@@ -272,9 +261,11 @@ upstream_replied(struct session *s, const struct reply *reply)
 			    (int)(reply->len > 200 ? 200 : reply->len),
 			    reply->text);
 		replies_answer(&s->replies, s->client, NULL, 0);
+		envelope_go(s);
 		break;
 	case REPLY_TO_NOBODY:
-		if (s->state == SESSION_DATA)
+		/* Nothing but a refusal can come before the end. */
+		if (s->state == SESSION_DATA && reply->code >= 400)
 			message_refuse(s, reply->text, reply->len);
 		else
 			upstream_lost(s, "it spoke without being asked");
