@@ -83,13 +83,14 @@ tests: all $(TESTS)
 
 # Try it: a private Postfix behind it, a message through it. MSA=host:port
 # takes another MSA and needs no root.
+DEMO_ARGS = $(foreach v,MSA TO FROM,$(if $($(v)),$(v)=$($(v))))
 run: install-run
 	$(MAKE) all
-	$(PYTHON) tests/demo.py run --build $(BUILD) $(if $(MSA),--msa $(MSA))
+	WAYBILL_BUILD=$(BUILD) $(PYTHON) tests/demo.py run $(DEMO_ARGS)
 
 demo: install-run
 	$(MAKE) all
-	$(PYTHON) tests/demo.py demo --build $(BUILD) $(if $(MSA),--msa $(MSA))
+	WAYBILL_BUILD=$(BUILD) $(PYTHON) tests/demo.py demo $(DEMO_ARGS)
 
 # Everything there is to test; the last line counts.
 check: install-check

@@ -224,6 +224,7 @@ static const struct need {
 	{ CONF_FOR_PROXY, "auth", "fold_case" },
 	{ CONF_FOR_PROXY, "auth", "failures" },
 	{ CONF_FOR_PROXY, "auth", "penalty_max" },
+	{ CONF_FOR_PROXY, "auth", "exchanges_per_address" },
 	{ CONF_FOR_PROXY, "msa", NULL },
 	{ CONF_FOR_PROXY, "tracking", NULL },
 	{ CONF_FOR_PROXY, "limits", NULL },
