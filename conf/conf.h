@@ -77,6 +77,12 @@ struct conf *conf_read(const char *file);
 struct conf *conf_read_to(const char *file, FILE *out);
 
 /*
+ * run_dir alone, to be freed; nothing is checked that its reader might not be
+ * allowed to see. NULL after a message to out.
+ */
+char *conf_read_run_dir(const char *file, FILE *out);
+
+/*
  * Write conf into a sealed memfd, and read it back. conf_snapshot_read()
  * drops what role does not need (members become empty or 0). Return -1 and
  * NULL with errno set.

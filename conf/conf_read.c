@@ -64,10 +64,10 @@ read_all(int fd, const char **why)
 	return NULL;
 }
 
-struct conf *
-conf_read_to(const char *file, FILE *out)
+/* The text of file, or NULL after a message to out. */
+static char *
+open_and_read(const char *file, FILE *out)
 {
-	struct conf *conf = NULL;
 	const char *why;
 	char *text;
 	int fd;
@@ -82,10 +82,37 @@ conf_read_to(const char *file, FILE *out)
 	close(fd);
 	if (text == NULL)
 		fprintf(out, "%s: cannot be read: %s\n", file, why);
-	else
+	return text;
+}
+
+struct conf *
+conf_read_to(const char *file, FILE *out)
+{
+	char *text = open_and_read(file, out);
+	struct conf *conf = NULL;
+
+	if (text != NULL)
 		conf = conf_read_text(file, text, out);
 	free(text);
 	return conf;
+}
+
+char *
+conf_read_run_dir(const char *file, FILE *out)
+{
+	char *text = open_and_read(file, out), *run_dir = NULL;
+	struct conf_reading reading = { .file = file };
+
+	if (text == NULL)
+		return NULL;
+	reading.conf = conf_new();
+	if (reading.conf != NULL && conf_parse(&reading, text))
+		run_dir = strdup(reading.conf->run_dir);
+	else
+		conf_mistakes_print(&reading, out);
+	conf_reading_free(&reading);
+	free(text);
+	return run_dir;
 }
 
 struct conf *

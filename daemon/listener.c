@@ -1,0 +1,247 @@
+/*
+ * Listening sockets: bound from the configuration, kept across reloads.
+ */
+#include "daemon/listener.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "conf/conf.h"
+
+enum { BACKLOG = 4096 };
+
+static socklen_t
+address_len(const struct sockaddr_storage *ss)
+{
+	return ss->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+					 : sizeof(struct sockaddr_in);
+}
+
+static void
+set_address(struct sockaddr_storage *out, const char *text, int64_t port)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)port) };
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6,
+		.sin6_port = htons((uint16_t)port) };
+
+	memset(out, 0, sizeof(*out));
+	if (inet_pton(AF_INET, text, &in.sin_addr) == 1)
+		memcpy(out, &in, sizeof(in));
+	else if (inet_pton(AF_INET6, text, &in6.sin6_addr) == 1)
+		memcpy(out, &in6, sizeof(in6));
+}
+
+static void
+show_address(const struct sockaddr_storage *ss, char *out, int *port)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)ss;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)ss;
+
+	if (ss->ss_family == AF_INET6) {
+		inet_ntop(AF_INET6, &in6->sin6_addr, out, INET6_ADDRSTRLEN);
+		*port = ntohs(in6->sin6_port);
+	} else {
+		inet_ntop(AF_INET, &in->sin_addr, out, INET6_ADDRSTRLEN);
+		*port = ntohs(in->sin_port);
+	}
+}
+
+static int
+same_listener(const struct listener *a, const struct listener *b)
+{
+	char x[INET6_ADDRSTRLEN], y[INET6_ADDRSTRLEN];
+	int p, q;
+
+	show_address(&a->wanted, x, &p);
+	show_address(&b->wanted, y, &q);
+	return a->wanted.ss_family == b->wanted.ss_family && p == q &&
+	    strcmp(x, y) == 0 && (p != 0 || strcmp(a->title, b->title) == 0);
+}
+
+static int
+take_over(const struct listener *l, const struct listeners *old)
+{
+	for (size_t i = 0; old != NULL && i < old->count; i++)
+		if (same_listener(l, &old->list[i]))
+			return fcntl(old->list[i].fd, F_DUPFD_CLOEXEC, 3);
+	return -1;
+}
+
+static int
+bind_address(const struct sockaddr_storage *ss)
+{
+	const struct sockaddr *sa = (const struct sockaddr *)ss;
+	int fd, saved, on = 1;
+
+	fd = socket(
+	    ss->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -1;
+	/* IPv4 has a socket of its own, so that a client's address is plain. */
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+	    (ss->ss_family == AF_INET6 &&
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) !=
+		    0) ||
+	    bind(fd, sa, address_len(ss)) != 0 || listen(fd, BACKLOG) != 0) {
+		saved = errno;
+		close(fd);
+		errno = saved;
+		return -1;
+	}
+	return fd;
+}
+
+static void
+explain(const struct listener *l, char *why, size_t size)
+{
+	char address[INET6_ADDRSTRLEN];
+	int port, error = errno;
+	const char *cure = "correct address or port";
+
+	show_address(&l->wanted, address, &port);
+	if (error == EADDRINUSE)
+		cure = "stop the program that listens there, or change the "
+		       "port";
+	else if (error == EACCES)
+		cure = "start waybilld as root, or choose a port above 1023";
+	snprintf(why, size, "listen \"%s\": %s port %d: %s; %s", l->title,
+	    address, port, strerror(error), cure);
+}
+
+static struct listener *
+add(struct listeners *all, const char *title)
+{
+	struct listener *grown;
+
+	grown = realloc(all->list, (all->count + 1) * sizeof(*grown));
+	if (grown == NULL)
+		return NULL;
+	all->list = grown;
+	grown += all->count;
+	memset(grown, 0, sizeof(*grown));
+	grown->fd = -1;
+	grown->title = strdup(title);
+	if (grown->title == NULL)
+		return NULL;
+	all->count++;
+	return grown;
+}
+
+/* Open one address of a section; IPv6 is left out where there is none. */
+static int
+open_one(struct listeners *all, const struct conf_listen *conf,
+    const char *address, const struct listeners *old)
+{
+	struct listener *l = add(all, conf->title);
+
+	if (l == NULL)
+		return -1;
+	set_address(&l->wanted, address, conf->port);
+	l->fd = take_over(l, old);
+	if (l->fd < 0)
+		l->fd = bind_address(&l->wanted);
+	return l->fd < 0 ? -1 : 0;
+}
+
+static void
+remove_last(struct listeners *all)
+{
+	free(all->list[--all->count].title);
+}
+
+/* With port 0, both families of "*" shall have the same port. */
+static int
+open_any(struct listeners *all, const struct conf_listen *conf,
+    const struct listeners *old)
+{
+	struct sockaddr_storage bound;
+	socklen_t len = sizeof(bound);
+	struct listener *four;
+
+	if (open_one(all, conf, "0.0.0.0", old) < 0)
+		return -1;
+	four = &all->list[all->count - 1];
+	if (conf->port == 0 &&
+	    getsockname(four->fd, (struct sockaddr *)&bound, &len) == 0) {
+		struct sockaddr_in *in = (struct sockaddr_in *)&bound;
+		struct conf_listen same = *conf;
+
+		same.port = ntohs(in->sin_port);
+		if (open_one(all, &same, "::", old) == 0)
+			return 0;
+	} else if (open_one(all, conf, "::", old) == 0) {
+		return 0;
+	}
+	if (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL)
+		return -1;
+	remove_last(all);
+	return 0;
+}
+
+int
+listeners_open(struct listeners *all, const struct conf *conf,
+    const struct listeners *old, char *why, size_t size)
+{
+	*all = (struct listeners){ 0, NULL };
+	for (size_t i = 0; i < conf->listen_count; i++) {
+		const struct conf_listen *l = &conf->listen[i];
+
+		for (size_t a = 0; a < l->address.count; a++) {
+			const char *address = l->address.item[a];
+			int status = strcmp(address, "*") == 0
+			    ? open_any(all, l, old)
+			    : open_one(all, l, address, old);
+
+			if (status == 0)
+				continue;
+			if (all->count > 0)
+				explain(&all->list[all->count - 1], why, size);
+			else
+				snprintf(why, size, "no memory");
+			listeners_close(all);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+void
+listeners_log(const struct listeners *all)
+{
+	for (size_t i = 0; i < all->count; i++) {
+		struct sockaddr_storage bound = { 0 };
+		socklen_t len = sizeof(bound);
+		char address[INET6_ADDRSTRLEN] = "";
+		struct log_line l;
+		int port = 0;
+
+		if (getsockname(
+			all->list[i].fd, (struct sockaddr *)&bound, &len) == 0)
+			show_address(&bound, address, &port);
+		log_begin(&l, LOG_IS_INFO, "listening");
+		log_text(&l, "address", address);
+		log_number(&l, "port", port);
+		log_text(&l, "title", all->list[i].title);
+		log_end(&l);
+	}
+}
+
+void
+listeners_close(struct listeners *all)
+{
+	for (size_t i = 0; i < all->count; i++) {
+		if (all->list[i].fd >= 0)
+			close(all->list[i].fd);
+		free(all->list[i].title);
+	}
+	free(all->list);
+	*all = (struct listeners){ 0, NULL };
+}

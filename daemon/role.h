@@ -1,0 +1,51 @@
+/*
+ * The kinds of children: which program each is, and who it runs as.
+ */
+#ifndef DAEMON_ROLE_H
+#define DAEMON_ROLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct conf;
+
+enum role { ROLE_KEEPER, ROLE_AUTH, ROLE_PROXY, ROLE_COUNT };
+
+/* "keeper", "auth", "proxy". */
+const char *role_name(enum role);
+
+/*
+ * Path of the role's program: in $WAYBILL_LIBEXEC, or ../libexec beside our
+ * own executable, or the libexec directory of the installation. Returns 0, or
+ * -1 where none of them has it; then out names the place looked at last.
+ */
+int role_program(enum role, char *out, size_t size)
+    __attribute__((warn_unused_result));
+
+enum { IDENTITY_GROUPS_MAX = 64 };
+
+/* Who a process runs as; without root everybody is who started waybilld. */
+struct identity {
+	bool change;
+	char user[64];
+	uid_t uid;
+	gid_t gid;
+	gid_t groups[IDENTITY_GROUPS_MAX];
+	int group_count;
+};
+
+/*
+ * Find the users of conf. Returns 0, or -1 with what is wrong and its cure in
+ * why.
+ */
+int identities_find(const struct conf *, struct identity[ROLE_COUNT], char *why,
+    size_t size) __attribute__((warn_unused_result));
+
+/*
+ * Become that user for good, between fork and exec. Returns 0, or -1 with
+ * errno.
+ */
+int identity_take(const struct identity *) __attribute__((warn_unused_result));
+
+#endif
