@@ -29,7 +29,8 @@ static char *fixture_mechanisms[] = { (char *)"PLAIN", (char *)"LOGIN",
 	(char *)"SCRAM-SHA-1", (char *)"SCRAM-SHA-256", (char *)"NO-SUCH",
 	(char *)"PLAIN" };
 static char fixture_path_option[96];
-static char *fixture_sasldb[] = { (char *)"pwcheck_method=auxprop",
+__attribute__((
+    unused)) static char *fixture_sasldb[] = { (char *)"pwcheck_method=auxprop",
 	(char *)"auxprop_plugin=sasldb", fixture_path_option };
 static char *fixture_saslauthd[] = { (char *)"pwcheck_method=saslauthd",
 	(char *)"auxprop_plugin=sasldb", fixture_path_option };
@@ -42,7 +43,7 @@ static struct conf fixture_conf = {
 	    .mechanisms = { fixture_mechanisms, 6 } },
 };
 
-static void
+static inline void
 fixture_add_user(const char *user, const char *password)
 {
 	char command[256];
