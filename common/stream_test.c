@@ -1,0 +1,456 @@
+/*
+ * Streams: lines, bounds, clocks and ends, in clear and under TLS, one end on
+ * the loop and the other driven by hand.
+ */
+#include "common/stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <event2/event.h>
+
+#include "common/tls.h"
+#include "common/tls_testing.h"
+
+struct seen {
+	struct stream *s;
+	unsigned ready, input, drained, closed, timeout;
+	bool eat; /* input is consumed at once */
+	size_t octets;
+};
+
+static struct event_base *base;
+static struct seen seen;
+static int far_end;
+static SSL_CTX *server_ctx;
+
+static void
+on_event(void *arg, enum stream_event event)
+{
+	struct seen *at = arg;
+	size_t len;
+
+	switch (event) {
+	case STREAM_READY:
+		at->ready++;
+		break;
+	case STREAM_INPUT:
+		at->input++;
+		if (!at->eat)
+			break;
+		stream_input(at->s, &len);
+		stream_consume(at->s, len);
+		at->octets += len;
+		break;
+	case STREAM_DRAINED:
+		at->drained++;
+		break;
+	case STREAM_CLOSED:
+		at->closed++;
+		break;
+	case STREAM_TIMEOUT:
+		at->timeout++;
+		break;
+	}
+}
+
+/* Turns of the loop until nothing is to do. */
+static void
+turns(void)
+{
+	int i;
+
+	for (i = 0; i < 20; i++) {
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		stream_turn_end();
+	}
+}
+
+static int
+open_stream(void **state)
+{
+	int fds[2];
+
+	(void)state;
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == -1)
+		return -1;
+	memset(&seen, 0, sizeof(seen));
+	far_end = fds[1];
+	fcntl(far_end, F_SETFL, O_NONBLOCK);
+	seen.s = stream_new(base, fds[0], on_event, &seen);
+	return seen.s == NULL ? -1 : 0;
+}
+
+static int
+close_stream(void **state)
+{
+	(void)state;
+	if (seen.s != NULL)
+		stream_abort(seen.s);
+	turns();
+	if (far_end != -1)
+		close(far_end);
+	return 0;
+}
+
+static void
+say(const char *text, size_t len)
+{
+	assert_int_equal(write(far_end, text, len), len);
+	turns();
+}
+
+static void
+lines_end_with_lf(void **state)
+{
+	static const char text[] = "one\r\ntwo\n\r\n\rthree\r\r\nrest";
+	static const char *const lines[] = { "one", "two", "", "\rthree\r" };
+	size_t i, len, used;
+	const char *line;
+
+	(void)state;
+	say(text, sizeof(text) - 1);
+	for (i = 0; i < 4; i++) {
+		line = stream_line(seen.s, &len, &used);
+		assert_non_null(line);
+		assert_int_equal(len, strlen(lines[i]));
+		assert_memory_equal(line, lines[i], len);
+		stream_consume(seen.s, used);
+	}
+	assert_null(stream_line(seen.s, &len, &used));
+	say("\r\n", 2);
+	line = stream_line(seen.s, &len, &used);
+	assert_non_null(line);
+	assert_memory_equal(line, "rest", 4);
+}
+
+static size_t
+write_all_it_takes(int fd, size_t max)
+{
+	static char block[16384];
+	size_t put = 0;
+	ssize_t n;
+
+	while (put < max) {
+		n = write(fd, block, sizeof(block));
+		if (n == -1)
+			turns();
+		if (n == -1 && (n = write(fd, block, sizeof(block))) == -1)
+			break;
+		put += (size_t)n;
+	}
+	return put;
+}
+
+static void
+unread_input_is_bounded(void **state)
+{
+	size_t len;
+
+	(void)state;
+	write_all_it_takes(far_end, 8 * 1024 * 1024);
+	turns();
+	stream_input(seen.s, &len);
+	assert_true(len >= STREAM_INPUT_MAX);
+	assert_true(len <= STREAM_INPUT_MAX + 128 * 1024);
+	/* Whoever eats gets the rest. */
+	seen.eat = true;
+	stream_consume(seen.s, len);
+	turns();
+	assert_true(seen.octets > 0);
+}
+
+static void
+a_paused_stream_reads_nothing(void **state)
+{
+	size_t len;
+
+	(void)state;
+	stream_pause(seen.s);
+	say("hello", 5);
+	stream_input(seen.s, &len);
+	assert_int_equal(len, 0);
+	stream_resume(seen.s);
+	turns();
+	stream_input(seen.s, &len);
+	assert_int_equal(len, 5);
+}
+
+static void
+output_that_fell_is_told_once(void **state)
+{
+	static char block[STREAM_HIGH];
+	char sink[65536];
+	size_t total = 0;
+	ssize_t n;
+
+	(void)state;
+	stream_write(seen.s, block, sizeof(block));
+	stream_write(seen.s, block, sizeof(block));
+	turns();
+	assert_int_equal(seen.drained, 0);
+	assert_true(stream_output_len(seen.s) > 0);
+	while (total < 2 * sizeof(block)) {
+		if ((n = read(far_end, sink, sizeof(sink))) > 0)
+			total += (size_t)n;
+		turns();
+	}
+	assert_int_equal(stream_output_len(seen.s), 0);
+	assert_int_equal(seen.drained, 1);
+}
+
+static void
+a_peer_that_leaves_is_told_once(void **state)
+{
+	(void)state;
+	close(far_end);
+	far_end = -1;
+	turns();
+	assert_int_equal(seen.closed, 1);
+	assert_string_equal(stream_reason(seen.s), "closed by peer");
+}
+
+static void
+a_close_lets_the_output_leave(void **state)
+{
+	char text[32] = "";
+
+	(void)state;
+	stream_print(seen.s, "%s\r\n", "farewell");
+	stream_close(seen.s);
+	seen.s = NULL;
+	turns();
+	assert_int_equal(read(far_end, text, sizeof(text)), 10);
+	assert_string_equal(text, "farewell\r\n");
+	assert_int_equal(read(far_end, text, sizeof(text)), 0);
+	assert_int_equal(seen.closed, 0);
+}
+
+static void
+an_abort_does_not(void **state)
+{
+	char text[32];
+
+	(void)state;
+	stream_print(seen.s, "%s\r\n", "farewell");
+	stream_abort(seen.s);
+	seen.s = NULL;
+	turns();
+	assert_int_equal(read(far_end, text, sizeof(text)), 0);
+}
+
+static void
+the_last_deadline_counts(void **state)
+{
+	uint64_t start = stream_now();
+
+	(void)state;
+	stream_set_timeout(seen.s, 10);
+	stream_set_timeout(seen.s, 60);
+	stream_set_timeout(seen.s, 30);
+	while (seen.timeout == 0 && stream_now() < start + 10000) {
+		event_base_loop(base, EVLOOP_ONCE);
+		stream_turn_end();
+	}
+	assert_int_equal(seen.timeout, 1);
+	assert_true(stream_now() - start >= 30);
+	stream_set_timeout(seen.s, 1);
+	stream_set_timeout(seen.s, 0);
+	usleep(5000);
+	turns();
+	assert_int_equal(seen.timeout, 1);
+}
+
+/* A client of TLS whose records are carried by hand. */
+struct hand {
+	SSL_CTX *ctx;
+	SSL *ssl;
+	BIO *in, *out;
+};
+
+static void
+hand_carry_in(struct hand *h)
+{
+	char octets[65536];
+	ssize_t n;
+
+	while ((n = read(far_end, octets, sizeof(octets))) > 0)
+		BIO_write(h->in, octets, (int)n);
+}
+
+static size_t
+hand_take_out(struct hand *h, char *octets, size_t size)
+{
+	int n = BIO_read(h->out, octets, (int)size);
+
+	return n > 0 ? (size_t)n : 0;
+}
+
+static void
+hand_begin(struct hand *h)
+{
+	char octets[16384];
+	int i;
+
+	h->ctx = SSL_CTX_new(TLS_client_method());
+	h->ssl = SSL_new(h->ctx);
+	h->in = BIO_new(BIO_s_mem());
+	h->out = BIO_new(BIO_s_mem());
+	SSL_set_bio(h->ssl, h->in, h->out);
+	SSL_set_connect_state(h->ssl);
+	stream_start_tls(seen.s, server_ctx, NULL);
+	for (i = 0; i < 5; i++) {
+		SSL_do_handshake(h->ssl);
+		say(octets, hand_take_out(h, octets, sizeof(octets)));
+		hand_carry_in(h);
+	}
+	assert_int_equal(SSL_is_init_finished(h->ssl), 1);
+	assert_int_equal(seen.ready, 1);
+}
+
+static void
+hand_end(struct hand *h)
+{
+	SSL_free(h->ssl);
+	SSL_CTX_free(h->ctx);
+}
+
+/* OpenSSL calls it pending; whoever believes that turns for ever. */
+static void
+half_a_record_is_waited_for(void **state)
+{
+	struct hand h;
+	char octets[1024];
+	size_t len;
+
+	(void)state;
+	hand_begin(&h);
+	assert_int_equal(SSL_write(h.ssl, "EHLO there\r\n", 12), 12);
+	len = hand_take_out(&h, octets, sizeof(octets));
+	assert_true(len > 12);
+	alarm(20);
+	say(octets, len / 2);
+	alarm(0);
+	assert_int_equal(seen.input, 0);
+	say(octets + len / 2, len - len / 2);
+	assert_int_equal(seen.input, 1);
+	hand_end(&h);
+}
+
+/* Read ahead of TLS fills OpenSSL's buffers, and no socket tells of it. */
+static void
+what_openssl_holds_is_not_forgotten(void **state)
+{
+	static char text[300000], octets[400000];
+	struct hand h;
+	size_t len, at = 0, have;
+	ssize_t n;
+
+	(void)state;
+	hand_begin(&h);
+	assert_int_equal(SSL_write(h.ssl, text, sizeof(text)), sizeof(text));
+	len = hand_take_out(&h, octets, sizeof(octets));
+	while (at < len) {
+		n = write(far_end, octets + at, len - at);
+		if (n > 0)
+			at += (size_t)n;
+		turns();
+		stream_input(seen.s, &have);
+		assert_true(have <= STREAM_INPUT_MAX + 128 * 1024);
+		seen.octets += have;
+		stream_consume(seen.s, have);
+	}
+	seen.eat = true;
+	turns();
+	stream_input(seen.s, &have);
+	assert_int_equal(seen.octets + have, sizeof(text));
+	hand_end(&h);
+}
+
+static void
+a_close_under_tls_says_goodbye(void **state)
+{
+	struct hand h;
+	char text[32] = "";
+
+	(void)state;
+	hand_begin(&h);
+	stream_print(seen.s, "221 Bye\r\n");
+	stream_close(seen.s);
+	seen.s = NULL;
+	turns();
+	hand_carry_in(&h);
+	assert_int_equal(SSL_read(h.ssl, text, sizeof(text)), 9);
+	assert_int_equal(SSL_read(h.ssl, text, sizeof(text)), 0);
+	assert_int_equal(SSL_get_error(h.ssl, 0), SSL_ERROR_ZERO_RETURN);
+	hand_end(&h);
+}
+
+static void
+clear_text_instead_of_tls_ends_it(void **state)
+{
+	(void)state;
+	stream_start_tls(seen.s, server_ctx, NULL);
+	turns();
+	say("EHLO there\r\n", 12);
+	assert_int_equal(seen.ready, 0);
+	assert_int_equal(seen.input, 0);
+	assert_int_equal(seen.closed, 1);
+	assert_int_equal(strncmp(stream_reason(seen.s), "TLS", 3), 0);
+}
+
+static int
+begin(void **state)
+{
+	static unsigned char keys[TLS_TICKET_KEYS_LEN] = "keys";
+	static struct tls_testing_pair pair;
+	struct tls_server server;
+	char error[200];
+
+	(void)state;
+	tls_testing_make(&pair);
+	server = tls_testing_server(&pair, keys);
+	server_ctx = tls_server_context(&server, error, sizeof(error));
+	base = event_base_new();
+	return server_ctx == NULL || base == NULL ? -1 : 0;
+}
+
+static int
+end(void **state)
+{
+	(void)state;
+	SSL_CTX_free(server_ctx);
+	event_base_free(base);
+	libevent_global_shutdown();
+	return 0;
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, open_stream, close_stream)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(lines_end_with_lf),
+		CASE(unread_input_is_bounded),
+		CASE(a_paused_stream_reads_nothing),
+		CASE(output_that_fell_is_told_once),
+		CASE(a_peer_that_leaves_is_told_once),
+		CASE(a_close_lets_the_output_leave),
+		CASE(an_abort_does_not),
+		CASE(the_last_deadline_counts),
+		CASE(half_a_record_is_waited_for),
+		CASE(what_openssl_holds_is_not_forgotten),
+		CASE(a_close_under_tls_says_goodbye),
+		CASE(clear_text_instead_of_tls_ends_it),
+	};
+
+	return cmocka_run_group_tests(tests, begin, end);
+}
