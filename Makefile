@@ -121,7 +121,8 @@ fuzz: install-lint
 fuzzers: $(foreach f,$(FUZZERS),$(BUILD)/fuzz/$(f))
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_ARCHIVES)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fsanitize=fuzzer -pie -o $@ $< \
+	@echo 'link $@'
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fsanitize=fuzzer -pie -o $@ $< \
 	    -Wl,--start-group $(FUZZ_ARCHIVES) -Wl,--end-group \
 	    -Wl,--as-needed $(LIBS_token) $(LIBS_secrets) $(LIBS_proxy)
 
