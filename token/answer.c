@@ -157,7 +157,7 @@ make_room(struct answer *a)
 
 	if (a->count < a->size)
 		return true;
-	grown = reallocarray(a->records, size, sizeof(*grown));
+	grown = reallocarray(a->records, size, sizeof(void *));
 	if (grown == NULL)
 		return false;
 	a->records = grown;

@@ -127,7 +127,7 @@ say_hello(struct client *c)
 		struct sockaddr_in v4;
 		struct sockaddr_in6 v6;
 		struct sockaddr_storage room;
-	} own;
+	} own = { 0 };
 	socklen_t len = sizeof(own);
 	char address[INET6_ADDRSTRLEN] = "127.0.0.1", hello[128];
 	bool v6 = false;

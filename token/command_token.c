@@ -78,8 +78,8 @@ command_delegate(struct command_run *run)
 		    "the server has no URI for it; see waybill token");
 	if (rc == 0 && run->options->json)
 		print_json(&answer, delegate_keys);
-	else if (rc == 0)
-		fprintf(stdout, "%s\n", uri->value);
+	else if (rc == 0 && uri != NULL)
+		printf("%s\n", uri->value);
 	if (rc == 0)
 		tell_what_it_is(&answer);
 	answer_free(&answer);

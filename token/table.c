@@ -38,7 +38,7 @@ table_new(const struct table_column *columns, size_t count)
 static void
 shorten(char *cell, size_t columns)
 {
-	size_t len = strlen(cell);
+	size_t len;
 
 	if (columns < 4 || text_width(cell) <= columns)
 		return;
@@ -55,7 +55,7 @@ table_add(struct table *t, const void *text, size_t len)
 	char **grown, *cell;
 
 	if (t->count == t->size) {
-		grown = reallocarray(t->cells, size, sizeof(*grown));
+		grown = reallocarray(t->cells, size, sizeof(void *));
 		if (grown == NULL)
 			return;
 		t->cells = grown;

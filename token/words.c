@@ -99,6 +99,7 @@ append_word(const struct word *w, char **out, size_t *room)
 	if (n < 0)
 		return false;
 	conversion = iconv_open("UTF-8", w->charset);
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): iconv's way to say no */
 	if (conversion == (iconv_t)-1)
 		return false;
 	left = (size_t)n;
