@@ -53,6 +53,15 @@ fail:
 	return NULL;
 }
 
+void
+penalties_close(struct penalties *p)
+{
+	if (p == NULL)
+		return;
+	munmap(p->slots, p->count * sizeof(*p->slots));
+	free(p);
+}
+
 static uint32_t
 penalties_now(void)
 {

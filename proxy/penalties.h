@@ -12,6 +12,7 @@ struct penalties;
 
 /* Map fd, a memfd that began as zeros. Returns NULL with errno set. */
 struct penalties *penalties_open(int fd);
+void penalties_close(struct penalties *);
 
 /* One more failure of address key (addresses_key()); returns how many. */
 unsigned penalties_fail(struct penalties *, uint64_t key);

@@ -298,6 +298,7 @@ proxy_stop(void)
 	probe_stop(worker.probe);
 	keeper_close(&worker.keeper);
 	resolve_free(worker.msa);
+	penalties_close(worker.penalties);
 	link_flush_all();
 	stream_turn_end();
 	turn_end();
