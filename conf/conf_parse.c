@@ -137,7 +137,8 @@ on_unknown(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 /* Rows for libconfuse: what we know of a section, and what nobody knows. */
 struct rows {
 	size_t count;
-	cfg_opt_t row[CONF_UNKNOWN_MAX + 64];
+	cfg_opt_t *row;
+	bool failed;
 };
 
 struct tables {
@@ -148,8 +149,17 @@ struct tables {
 static void
 add_row(struct rows *rows, cfg_opt_t row)
 {
-	if (rows->count < sizeof(rows->row) / sizeof(rows->row[0]) - 1)
-		rows->row[rows->count++] = row;
+	enum { STEP = 16 };
+	cfg_opt_t *grown = rows->row;
+
+	if (rows->count % STEP == 0)
+		grown =
+		    reallocarray(rows->row, rows->count + STEP, sizeof(*grown));
+	rows->failed = rows->failed || grown == NULL;
+	if (rows->failed)
+		return;
+	rows->row = grown;
+	grown[rows->count++] = row;
 }
 
 static void
@@ -194,9 +204,11 @@ add_unknown(struct tables *t, struct rows *rows, const char *section)
 	add_row(rows, (cfg_opt_t)CFG_END());
 }
 
-static void
+/* Returns false without memory. */
+static bool
 build_tables(struct tables *t)
 {
+	bool failed = false;
 	struct rows *top = &t->known[CONF_SECTION_TOP];
 
 	for (size_t i = 0; i < now->unknowns.count; i++)
@@ -215,6 +227,20 @@ build_tables(struct tables *t)
 					  : CFGF_NONE));
 	}
 	add_unknown(t, top, "");
+	for (size_t i = 0; i < CONF_SECTION_COUNT; i++)
+		failed = failed || t->known[i].failed;
+	for (size_t i = 0; i < CONF_UNKNOWN_MAX; i++)
+		failed = failed || t->unknown[i].failed;
+	return !failed;
+}
+
+static void
+free_tables(struct tables *t)
+{
+	for (size_t i = 0; i < CONF_SECTION_COUNT; i++)
+		free(t->known[i].row);
+	for (size_t i = 0; i < CONF_UNKNOWN_MAX; i++)
+		free(t->unknown[i].row);
 }
 
 /*
@@ -261,18 +287,16 @@ parse_whole(cfg_t *cfg, const char *text)
 static cfg_t *
 try_parse(const char *text)
 {
-	struct tables *tables = calloc(1, sizeof(*tables));
+	struct tables tables = { 0 };
 	struct parse stopped;
 	cfg_t *cfg = NULL;
 	bool whole = false;
 
 	now->format = "no memory";
 	conf_places_clear(now->reading);
-	if (tables != NULL) {
-		build_tables(tables);
-		cfg = cfg_init(tables->known[CONF_SECTION_TOP].row, CFGF_NONE);
-	}
-	free(tables);
+	if (build_tables(&tables))
+		cfg = cfg_init(tables.known[CONF_SECTION_TOP].row, CFGF_NONE);
+	free_tables(&tables);
 	if (cfg != NULL) {
 		cfg_set_error_function(cfg, on_error);
 		for (size_t i = 1; i < CONF_SECTION_COUNT; i++)

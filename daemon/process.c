@@ -42,11 +42,12 @@ process_now(void)
 }
 
 static void
-log_state(const struct process *p, enum log_level level)
+log_state(const struct process *p)
 {
 	struct log_line l;
 
-	log_begin(&l, level, state_names[p->state]);
+	log_begin(&l, LOG_IS_DEBUG, "process");
+	log_text(&l, "state", state_names[p->state]);
 	log_text(&l, "role", role_name(p->role));
 	log_number(&l, "index", p->index);
 	log_number(&l, "generation", p->generation->number);
@@ -73,7 +74,7 @@ process_set_state(struct process *p, enum process_state state)
 		fatal("%s goes from %s to %s", role_name(p->role),
 		    state_names[p->state], state_names[state]);
 	p->state = state;
-	log_state(p, LOG_IS_DEBUG);
+	log_state(p);
 }
 
 /* Between fork and exec: never returns. */
