@@ -293,8 +293,13 @@ def run(demonstration):
         if isinstance(demonstration.msa, Postfix):
             demonstration.check_postfix_knows_envid()
         demonstration.check_mtrk_hop()
-    except (Failed, PeerFailed, AssertionError, smtplib.SMTPException,
-            OSError, subprocess.TimeoutExpired) as problem:
+    except PeerFailed as problem:
+        # The rest of it is the log, which follows anyway.
+        first = str(problem).split("\n", 1)[0]
+        say(f"\nFAILED: {first}\n\n{demonstration.logs()}")
+        return 1
+    except (Failed, AssertionError, smtplib.SMTPException, OSError,
+            subprocess.TimeoutExpired) as problem:
         say(f"\nFAILED: {problem}\n\n{demonstration.logs()}")
         return 1
     return 0

@@ -227,6 +227,10 @@ class Waybill(Peer):
     def environment(self):
         return {**os.environ, **self.env}
 
+    @property
+    def address(self):
+        return f"localhost:{self.ports['submission']}"
+
     def launch(self):
         self.seen = self.log.stat().st_size if self.log.exists() else 0
         super().launch()
