@@ -206,6 +206,19 @@ command_helo(struct session *s, const char *args, size_t len)
 	    ehlo_build_helo(s->w->conf->hostname, text, sizeof(text)));
 }
 
+static void
+command_log_injection(const struct session *s, size_t behind)
+{
+	struct log_line l;
+
+	log_begin(&l, LOG_IS_WARNING, "injection");
+	log_session(&l, s->id);
+	log_text(&l, "client", s->address);
+	log_number(&l, "octets", (int64_t)behind);
+	log_text(&l, "reason", "octets behind STARTTLS");
+	log_end(&l);
+}
+
 /* RFC 3207; what stands behind it in clear ends the session. */
 static void
 command_starttls(struct session *s, const char *args, size_t len)
@@ -216,8 +229,7 @@ command_starttls(struct session *s, const char *args, size_t len)
 	(void)len;
 	stream_input(s->client, &behind);
 	if (behind > 0) {
-		log_warning("injection", "client=%s: octets behind STARTTLS",
-		    s->address);
+		command_log_injection(s, behind);
 		session_bye(s,
 		    "501 5.5.0 STARTTLS must be the last command "
 		    "in clear");

@@ -437,6 +437,31 @@ session_draw_id(struct session *s)
 	s->w->total_sessions++;
 }
 
+/* One line a second at most: a flood of clients makes none of lines. */
+static void
+session_log_refused(const struct session *s, unsigned of_address)
+{
+	static uint64_t quiet_until;
+	static int64_t unsaid;
+	struct log_line l;
+
+	if (stream_now() < quiet_until) {
+		unsaid++;
+		return;
+	}
+	quiet_until = stream_now() + SESSION_REFUSED_LOG_MS;
+	log_begin(&l, LOG_IS_WARNING, "refused");
+	log_session(&l, s->id);
+	log_text(&l, "client", s->address);
+	log_number(&l, "of_address", of_address);
+	log_number(&l, "of_worker", (int64_t)s->w->session_count);
+	log_number(&l, "unsaid", unsaid);
+	log_text(&l, "reason",
+	    "too many sessions (limits sessions, sessions_per_address)");
+	log_end(&l);
+	unsaid = 0;
+}
+
 /* Is there room for one more of this address? */
 static bool
 session_admit(struct session *s)
@@ -448,10 +473,7 @@ session_admit(struct session *s)
 	if (s->w->session_count <= (size_t)limits->sessions &&
 	    of_address <= (unsigned)limits->sessions_per_address)
 		return true;
-	log_warning("refused",
-	    "client=%s: too many sessions (limits "
-	    "sessions, sessions_per_address)",
-	    s->address);
+	session_log_refused(s, of_address);
 	if (!s->implicit_tls)
 		stream_print(s->client, "421 4.7.0 Too many connections\r\n");
 	session_end(s, "too many sessions");
