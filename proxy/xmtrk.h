@@ -52,8 +52,8 @@ struct xmtrk_reply {
 };
 
 /*
- * The answer to LIST: a line a message, and the end. more: older messages are
- * left. For a line that gets too long the subject is cut, then the first
+ * The answer to LIST: a line a message, and the end. more: older messages may
+ * be left. For a line that gets too long the subject is cut, then the first
  * recipient left out, then the Message-ID; "cut=" names them.
  */
 void xmtrk_list_row(struct xmtrk_reply *, const struct list_row *);

@@ -34,7 +34,7 @@ struct answer {
 	struct answer_record **records;
 	size_t count;
 	size_t size;
-	bool more;	   /* LIST: older messages are left */
+	bool more;	   /* LIST: older messages may be left */
 	const char *error; /* with ANSWER_BAD: what is wrong */
 };
 

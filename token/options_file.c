@@ -8,6 +8,7 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* libconfuse's own complaint, which its caller cannot hand to a function. */
@@ -93,8 +94,16 @@ static int
 parse(struct options *o, bool must_exist, cfg_t *cfg, struct problem *p)
 {
 	FILE *file = fopen(o->file, "re");
+	struct stat st;
 	int rc;
 
+	/* libconfuse ends the program where it cannot read what is open. */
+	if (file != NULL && fstat(fileno(file), &st) == 0 &&
+	    S_ISDIR(st.st_mode)) {
+		fclose(file);
+		file = NULL;
+		errno = EISDIR;
+	}
 	if (file == NULL && errno == ENOENT && !must_exist)
 		return 0;
 	if (file == NULL)

@@ -3,6 +3,7 @@
  */
 #include "token/words.h"
 
+#include <errno.h>
 #include <iconv.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -18,7 +19,24 @@ struct word {
 	const char *text;
 	size_t len;
 	size_t whole; /* octets of the encoded word */
+	bool cut;     /* its end is missing */
 };
+
+/* Leave out the half character of the encoding that a cut may have left. */
+static void
+drop_half(struct word *w)
+{
+	const char *mark;
+
+	if (w->encoding == 'B' || w->encoding == 'b') {
+		w->len -= w->len % 4;
+		return;
+	}
+	mark = w->len < 2 ? memchr(w->text, '=', w->len)
+			  : memchr(w->text + w->len - 2, '=', 2);
+	if (mark != NULL)
+		w->len = (size_t)(mark - w->text);
+}
 
 /* "=?charset[*language]?encoding?text?=" at the start of in. */
 static bool
@@ -27,10 +45,10 @@ parse_word(const char *in, size_t len, struct word *w)
 	const char *end = in + len, *mark, *text, *close;
 	size_t charset;
 
-	if (len < 8 || memcmp(in, "=?", 2) != 0)
+	if (len < 6 || memcmp(in, "=?", 2) != 0)
 		return false;
 	mark = memchr(in + 2, '?', len - 2);
-	if (mark == NULL || end - mark < 5 || mark[2] != '?')
+	if (mark == NULL || end - mark < 3 || mark[2] != '?')
 		return false;
 	charset = (size_t)(mark - in) - 2;
 	if (charset == 0 || charset > CHARSET_MAX)
@@ -41,11 +59,16 @@ parse_word(const char *in, size_t len, struct word *w)
 	w->encoding = mark[1];
 	text = mark + 3;
 	close = memmem(text, (size_t)(end - text), "?=", 2);
-	if (close == NULL || close - text > WORD_MAX)
+	w->cut = close == NULL;
+	if (w->cut)
+		close = end;
+	if (close - text > WORD_MAX)
 		return false;
 	w->text = text;
 	w->len = (size_t)(close - text);
-	w->whole = (size_t)(close - in) + 2;
+	w->whole = w->cut ? len : (size_t)(close - in) + 2;
+	if (w->cut)
+		drop_half(w);
 	return true;
 }
 
@@ -103,7 +126,8 @@ append_word(const struct word *w, char **out, size_t *room)
 	if (conversion == (iconv_t)-1)
 		return false;
 	left = (size_t)n;
-	done = iconv(conversion, &from, &left, &at, &space) != (size_t)-1;
+	done = iconv(conversion, &from, &left, &at, &space) != (size_t)-1 ||
+	    (w->cut && errno == EINVAL);
 	iconv_close(conversion);
 	if (!done)
 		return false;
