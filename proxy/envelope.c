@@ -182,6 +182,18 @@ envelope_send_mail(struct session *s)
 	envelope_note_sent(s);
 }
 
+static void
+envelope_log_no_msa(const struct session *s)
+{
+	struct log_line l;
+
+	log_begin(&l, LOG_IS_WARNING, "msa_unavailable");
+	log_session(&l, s->id);
+	log_text(&l, "user", s->ticket.account);
+	log_text(&l, "reason", s->msa_trouble);
+	log_end(&l);
+}
+
 void
 envelope_go(struct session *s)
 {
@@ -192,8 +204,7 @@ envelope_go(struct session *s)
 	if (s->msa != NULL && !msa_is_ready(s->msa))
 		return;
 	if (s->msa == NULL) {
-		log_warning("msa_unavailable", "session=%016llx: %s",
-		    (unsigned long long)s->id, s->msa_trouble);
+		envelope_log_no_msa(s);
 		envelope_refuse_mail(s,
 		    "451 4.4.1 The mail server cannot be "
 		    "reached, try again later");
