@@ -102,15 +102,16 @@ take_ticket_key(struct child_start *start)
 
 /* Who runs as the user configured for us talks to the one for the proxy. */
 static uid_t
-proxy_uid(void)
+proxy_uid(const struct conf *conf)
 {
-	const struct passwd *user = getpwnam(auth.conf->user_auth);
+	const struct passwd *own = getpwnam(conf->user_auth);
+	const struct passwd *proxy;
 
-	if (user == NULL || user->pw_uid != getuid())
+	if (own == NULL || own->pw_uid != getuid())
 		return getuid();
-	if ((user = getpwnam(auth.conf->user_proxy)) == NULL)
-		fatal("there is no user %s", auth.conf->user_proxy);
-	return user->pw_uid;
+	if ((proxy = getpwnam(conf->user_proxy)) == NULL)
+		fatal("there is no user %s", conf->user_proxy);
+	return proxy->pw_uid;
 }
 
 /* Exchanges are descriptors: as many as the system lets us have. */
@@ -128,46 +129,69 @@ raise_limits(void)
 	prctl(PR_SET_DUMPABLE, 0);
 }
 
-static void
-begin(void)
+static struct conf *
+take_conf(struct child_start *start)
 {
-	struct child_start start;
-	int snapshot;
+	int fd = child_take_fd(start, "snapshot");
+	struct conf *conf = conf_snapshot_read(fd, CONF_FOR_AUTH);
 
-	child_begin(&start);
-	auth.index = start.index;
-	snapshot = child_take_fd(&start, "snapshot");
-	auth.conf = conf_snapshot_read(snapshot, CONF_FOR_AUTH);
-	if (auth.conf == NULL)
+	if (conf == NULL)
 		fatal("the configuration cannot be read");
-	close(snapshot);
-	log_start(
-	    "waybill-auth", &auth.conf->log, child_take_fd(&start, "log"));
-	raise_limits();
-	take_ticket_key(&start);
-	auth.site = (struct exchange_site){
-		.setup = sasl_setup_new(auth.conf),
-		.ticket_key = auth.ticket_key,
-		.ticket_life = (uint64_t)auth.conf->limits.session_max / 1000,
-		.fold_case = auth.conf->auth.fold_case,
-	};
-	if (auth.site.setup == NULL)
+	close(fd);
+	return conf;
+}
+
+static struct sasl_setup *
+start_sasl(const struct conf *conf)
+{
+	struct sasl_setup *setup = sasl_setup_new(conf);
+
+	if (setup == NULL)
 		fatal("libsasl2 does not start");
 	/* One of many says it; they all have the same configuration. */
 	if (auth.index == 0)
-		sasl_setup_warn(auth.site.setup);
+		sasl_setup_warn(setup);
+	return setup;
+}
+
+static void
+open_door(const struct conf *conf, int listener)
+{
+	const struct worker_limits limits = {
+		.idle_ms = (uint64_t)conf->auth.idle_timeout,
+		/* The proxy gave up at timeout; some more for the others. */
+		.step_s = (unsigned)(2 * conf->auth.timeout / 1000) + 1,
+	};
+
 	auth.base = event_base_new();
 	if (auth.base == NULL)
 		fatal("no event loop");
-	auth.worker = worker_new(auth.base, child_take_fd(&start, "door.auth"),
-	    proxy_uid(), &auth.site,
-	    &(struct worker_limits){
-		.idle_ms = (uint64_t)auth.conf->auth.idle_timeout,
-		/* The proxy gave up at timeout; some more for the others. */
-		.step_s = (unsigned)(2 * auth.conf->auth.timeout / 1000) + 1,
-	    });
+	auth.worker = worker_new(
+	    auth.base, listener, proxy_uid(conf), &auth.site, &limits);
 	if (auth.worker == NULL)
 		fatal("the auth door cannot be served");
+}
+
+static const struct conf *
+begin(void)
+{
+	struct child_start start;
+	struct conf *conf;
+
+	child_begin(&start);
+	auth.index = start.index;
+	auth.conf = conf = take_conf(&start);
+	log_start("waybill-auth", &conf->log, child_take_fd(&start, "log"));
+	raise_limits();
+	take_ticket_key(&start);
+	auth.site = (struct exchange_site){
+		.setup = start_sasl(conf),
+		.ticket_key = auth.ticket_key,
+		.ticket_life = (uint64_t)conf->limits.session_max / 1000,
+		.fold_case = conf->auth.fold_case,
+	};
+	open_door(conf, child_take_fd(&start, "door.auth"));
+	return conf;
 }
 
 int
@@ -176,15 +200,15 @@ main(void)
 	static const struct child_orders orders = { .drain = drain,
 		.status = status };
 	const struct timeval look = { AUTH_LOOK_S, 0 };
+	const struct conf *conf = begin();
 	struct event *spare;
 
-	begin();
 	auth.deadline = evtimer_new(auth.base, on_deadline, NULL);
 	spare = event_new(auth.base, -1, EV_PERSIST, on_look, NULL);
 	if (auth.deadline == NULL || spare == NULL ||
 	    event_add(spare, &look) == -1)
 		fatal("no memory");
-	child_serve(auth.base, &orders, (uint64_t)auth.conf->drain_timeout);
+	child_serve(auth.base, &orders, (uint64_t)conf->drain_timeout);
 	while (auth.running) {
 		struct worker_counts counts;
 

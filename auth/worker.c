@@ -39,7 +39,7 @@ struct worker {
 	struct worker_limits limits;
 	struct event_base *base;
 	struct door *door;
-	TAILQ_HEAD(, slot) queue;
+	TAILQ_HEAD(slot_list, slot) queue;
 	size_t silent;
 	bool stopped;
 	bool paused;

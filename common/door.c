@@ -41,8 +41,10 @@ struct door {
 };
 
 static struct channel_list dirty = TAILQ_HEAD_INITIALIZER(dirty);
-static TAILQ_HEAD(, seat) seat_graves = TAILQ_HEAD_INITIALIZER(seat_graves);
-static TAILQ_HEAD(, door) door_graves = TAILQ_HEAD_INITIALIZER(door_graves);
+static TAILQ_HEAD(seat_list, seat) seat_graves = TAILQ_HEAD_INITIALIZER(
+    seat_graves);
+static TAILQ_HEAD(door_list, door) door_graves = TAILQ_HEAD_INITIALIZER(
+    door_graves);
 static uint64_t last_number;
 
 static struct seat *

@@ -56,7 +56,7 @@ struct link {
 };
 
 static struct channel_list dirty = TAILQ_HEAD_INITIALIZER(dirty);
-static TAILQ_HEAD(, link) graves = TAILQ_HEAD_INITIALIZER(graves);
+static TAILQ_HEAD(link_list, link) graves = TAILQ_HEAD_INITIALIZER(graves);
 
 static size_t
 frame_len(const struct question *question)
@@ -280,7 +280,8 @@ connect_now(struct link *link)
 		break;
 	default:
 		link->dead = true;
-		TAILQ_FOREACH (question, &link->unsent, unsent)
+		for (question = TAILQ_FIRST(&link->unsent); question != NULL;
+		     question = TAILQ_NEXT(question, unsent))
 			give_up_soon(question);
 	}
 }

@@ -399,7 +399,7 @@ log_debug(const char *event, const char *format, ...)
 	va_end(args);
 }
 
-_Noreturn void
+void
 fatal(const char *format, ...)
 {
 	va_list args;

@@ -59,7 +59,7 @@ void log_debug(const char *event, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Our own bug or exhaustion: log and exit 1; waybilld starts us again. */
-_Noreturn void fatal(const char *format, ...)
-    __attribute__((format(printf, 1, 2)));
+void fatal(const char *format, ...)
+    __attribute__((noreturn, format(printf, 1, 2)));
 
 #endif

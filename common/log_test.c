@@ -22,9 +22,9 @@ static int reader;
 static void
 start(int format, int level)
 {
-	struct conf_log conf = { .target = CONF_LOG_FILE,
-		.format = format,
-		.level = level };
+	struct conf_log conf = {
+		.target = CONF_LOG_FILE, .format = format, .level = level
+	};
 	int fds[2];
 
 	assert_int_equal(pipe(fds), 0);
@@ -149,8 +149,8 @@ less_important_lines_are_left_out(void **state)
 	log_debug("quiet", "%d", 1);
 	assert_string_equal(written(), "");
 	log_warning("loud", "%s is %d", "it", 1);
-	assert_string_equal(written(),
-	    "event=loud msg=\"it is 1\" level=warning\n");
+	assert_string_equal(
+	    written(), "event=loud msg=\"it is 1\" level=warning\n");
 }
 
 static void

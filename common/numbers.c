@@ -34,7 +34,7 @@ grow(struct numbers *table)
 
 	if (larger.size == 0)
 		larger.size = NUMBERS_FIRST_SIZE;
-	if ((larger.heads = calloc(larger.size, sizeof(item))) == NULL)
+	if ((larger.heads = calloc(larger.size, sizeof(void *))) == NULL)
 		return -1;
 	for (size_t i = 0; i < table->size; i++) {
 		while ((item = table->heads[i]) != NULL) {
