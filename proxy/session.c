@@ -19,7 +19,7 @@
 enum {
 	SESSION_LINE_MAX = 4096,	  /* a command, with its CRLF */
 	SESSION_RESPONSE_MAX = 12288 + 2, /* RFC 4954 4 */
-	SESSION_REPLIES_MAX = 2000,	  /* waiting for the MSA */
+	SESSION_REPLIES_MAX = 2000,	  /* not yet sent */
 	SESSION_REFUSED_LOG_MS = 1000
 };
 
