@@ -19,7 +19,7 @@ enum {
 	CHILD_CONTROL_FD = 3,
 	CHILD_NAME_MAX = 63,
 	CHILD_FDS_MAX = 128,
-	CHILD_DRAIN_ORPHAN = 0	/* waybilld is gone: drain_timeout is ours */
+	CHILD_DRAIN_ORPHAN = 0 /* waybilld is gone: drain_timeout is ours */
 };
 
 /*
@@ -28,7 +28,7 @@ enum {
  *	ticket-key		memfd of TICKET_KEY_LEN octets (auth, keeper)
  *	tls-ticket-keys		memfd of 80 octets (proxy)
  *	tls-certificate, tls-key  memfd copies of the PEM files (proxy)
- *	listen.TITLE		a listening TCP socket; several of a name (proxy)
+ *	listen.TITLE		listening TCP sockets, several (proxy)
  *	door.auth		listening Unix socket (auth)
  *	door.keeper.proxy	listening Unix socket (keeper)
  *	penalties		memfd shared by all proxies
@@ -41,7 +41,7 @@ struct child_fd {
 
 struct child_start {
 	uint32_t generation;
-	uint32_t index;		/* of this process among those of its role */
+	uint32_t index; /* of this process among those of its role */
 	unsigned count;
 	struct child_fd fds[CHILD_FDS_MAX];
 };
@@ -78,8 +78,8 @@ void *child_read_fd(int fd, size_t *len);
  * Serve the control channel on base and tell waybilld that this process
  * serves. When waybilld dies, orders->drain(drain_ms) is called once.
  */
-void child_serve(struct event_base *, const struct child_orders *,
-    uint64_t drain_ms);
+void child_serve(
+    struct event_base *, const struct child_orders *, uint64_t drain_ms);
 
 /* Where the libexec programs meet: run_dir "/auth", "/keeper" and so on. */
 #define DOOR_AUTH_PATH	       "auth"

@@ -19,7 +19,7 @@ struct door;
 struct asker {
 	struct door *door;
 	uint64_t number;
-	void *state;		/* the owner's, NULL at first */
+	void *state; /* the owner's, NULL at first */
 };
 
 /*
@@ -35,17 +35,17 @@ struct door_owner {
 	const char *name;		/* for the log */
 	const struct door_rule *rules;	/* ends with type 0 */
 	void *arg;			/* door_arg() gives it back */
-	void (*opened)(struct asker *);	/* may be NULL */
-	void (*closed)(struct asker *);	/* may be NULL */
-	unsigned accept_max;		/* let in a turn; 0: the door's choice */
+	void (*opened)(struct asker *); /* may be NULL */
+	void (*closed)(struct asker *); /* may be NULL */
+	unsigned accept_max; /* let in a turn; 0: the door's choice */
 };
 
 /*
  * Serve fd, a listening socket. Only peers with uid (and root) are let in.
  * Returns NULL without memory.
  */
-struct door *door_open(struct event_base *, int fd, uid_t uid,
-    const struct door_owner *);
+struct door *
+door_open(struct event_base *, int fd, uid_t uid, const struct door_owner *);
 void *door_arg(const struct asker *);
 
 /*

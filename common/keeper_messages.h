@@ -9,18 +9,18 @@
 #include "common/wire.h"
 
 enum {
-	HANDLE_LEN = 16,	/* a message's own number, opaque to the proxy */
-	ENVID_MAX = 100,	/* RFC 3461 4.4, as it stands on the wire */
-	CERTIFIER_LEN = 20,	/* B = SHA-1(A); RFC 3885 3.1 */
-	CERTIFIER_TEXT = 27,	/* its base64, unpadded */
-	SECRET_MAX = 128,	/* A, RFC 3885 3.1 */
+	HANDLE_LEN = 16,     /* a message's own number, opaque to the proxy */
+	ENVID_MAX = 100,     /* RFC 3461 4.4, as it stands on the wire */
+	CERTIFIER_LEN = 20,  /* B = SHA-1(A); RFC 3885 3.1 */
+	CERTIFIER_TEXT = 27, /* its base64, unpadded */
+	SECRET_MAX = 128,    /* A, RFC 3885 3.1 */
 	MESSAGE_ID_MAX = 998,
 	SUBJECT_MAX = 256,
-	ADDRESS_MAX = 1024,	/* of an envelope, as it stands on the wire */
-	REPLY_TEXT_MAX = 1024,	/* of an MSA's reply, cut */
+	ADDRESS_MAX = 1024,    /* of an envelope, as it stands on the wire */
+	REPLY_TEXT_MAX = 1024, /* of an MSA's reply, cut */
 	QUEUE_ID_MAX = 128,
 	MSA_NAME_MAX = 255,
-	CLIENT_TEXT_MAX = 64,	/* address of a client, in text */
+	CLIENT_TEXT_MAX = 64, /* address of a client, in text */
 	RECORD_RECIPIENTS_MAX = 5000,
 	LIST_LIMIT = 100,
 	LIST_LIMIT_MAX = 1000
@@ -28,64 +28,64 @@ enum {
 
 enum keeper_status {
 	KEEPER_OK = 0,
-	KEEPER_REFUSED,		/* the ticket is not good */
-	KEEPER_LIMITED,		/* too many unfinished transactions */
-	KEEPER_UNAVAILABLE,	/* the store cannot be written or read */
+	KEEPER_REFUSED,	    /* the ticket is not good */
+	KEEPER_LIMITED,	    /* too many unfinished transactions */
+	KEEPER_UNAVAILABLE, /* the store cannot be written or read */
 	KEEPER_NOT_FOUND,
-	KEEPER_NO_SECRET	/* known, but the client kept A itself */
+	KEEPER_NO_SECRET /* known, but the client kept A itself */
 };
 
 struct mint {
 	struct ticket ticket;
-	struct octets envid;		/* the client's own, or empty */
-	uint8_t untracked;		/* 1: a handle only, no certifier */
-	uint8_t own_certifier;		/* 1: certifier is the client's B */
+	struct octets envid;   /* the client's own, or empty */
+	uint8_t untracked;     /* 1: a handle only, no certifier */
+	uint8_t own_certifier; /* 1: certifier is the client's B */
 	uint8_t certifier[CERTIFIER_LEN];
-	uint32_t timeout;		/* with it, seconds; 0: none given */
+	uint32_t timeout; /* with it, seconds; 0: none given */
 };
 
 struct minted {
-	uint8_t status;			/* enum keeper_status */
+	uint8_t status; /* enum keeper_status */
 	uint8_t handle[HANDLE_LEN];
-	char envid[ENVID_MAX + 1];	/* xtext, as it goes on the wire */
-	char certifier[CERTIFIER_TEXT + 1];	/* "" with untracked */
-	uint32_t timeout;		/* seconds, for MTRK */
+	char envid[ENVID_MAX + 1];	    /* xtext, as it goes on the wire */
+	char certifier[CERTIFIER_TEXT + 1]; /* "" with untracked */
+	uint32_t timeout;		    /* seconds, for MTRK */
 };
 
 enum mail_outcome {
-	OUTCOME_UNKNOWN = 0,	/* the end was sent, no reply came yet */
-	OUTCOME_ACCEPTED	/* the MSA said 2xx */
+	OUTCOME_UNKNOWN = 0, /* the end was sent, no reply came yet */
+	OUTCOME_ACCEPTED     /* the MSA said 2xx */
 };
 
 enum mail_flag {
-	MAIL_MTRK_SENT = 1,	/* MTRK went to the MSA */
+	MAIL_MTRK_SENT = 1, /* MTRK went to the MSA */
 	MAIL_ENVID_SENT = 2,
-	MAIL_CLIENT_ENVID = 4,	/* envid is the client's own */
-	MAIL_CLIENT_MTRK = 8,	/* certifier is the client's own, A unknown */
-	MAIL_UNTRACKED = 16	/* remembered, not tracked */
+	MAIL_CLIENT_ENVID = 4, /* envid is the client's own */
+	MAIL_CLIENT_MTRK = 8,  /* certifier is the client's own, A unknown */
+	MAIL_UNTRACKED = 16    /* remembered, not tracked */
 };
 
 struct mail_recipient {
-	struct octets address;	/* as submitted, without "<>" */
-	uint16_t code;		/* the MSA's reply to RCPT */
+	struct octets address; /* as submitted, without "<>" */
+	uint16_t code;	       /* the MSA's reply to RCPT */
 	struct octets reply;
 };
 
 struct mail_record {
 	struct ticket ticket;
 	uint8_t handle[HANDLE_LEN];
-	struct octets envid;		/* as on the wire */
-	uint8_t flags;			/* enum mail_flag */
-	uint8_t certifier[CERTIFIER_LEN];	/* with MAIL_CLIENT_MTRK */
-	uint32_t timeout;		/* with it */
-	uint8_t outcome;		/* enum mail_outcome */
-	uint64_t time;			/* ms since 1970: when the end was sent */
+	struct octets envid;		  /* as on the wire */
+	uint8_t flags;			  /* enum mail_flag */
+	uint8_t certifier[CERTIFIER_LEN]; /* with MAIL_CLIENT_MTRK */
+	uint32_t timeout;		  /* with it */
+	uint8_t outcome;		  /* enum mail_outcome */
+	uint64_t time; /* ms since 1970: when the end was sent */
 	struct octets sender;
-	struct octets message_id;	/* with "<>"; may be empty */
+	struct octets message_id; /* with "<>"; may be empty */
 	struct octets subject;
-	uint64_t size;			/* octets, as submitted */
-	struct octets msa;		/* name of the section msa */
-	uint16_t code;			/* of the MSA's reply to the end */
+	uint64_t size;	   /* octets, as submitted */
+	struct octets msa; /* name of the section msa */
+	uint16_t code;	   /* of the MSA's reply to the end */
 	struct octets reply;
 	struct octets queue_id;
 	uint32_t recipient_count;
@@ -94,16 +94,16 @@ struct mail_record {
 
 struct list_query {
 	struct ticket ticket;
-	uint64_t since;			/* ms since 1970, 0: all */
-	uint16_t limit;			/* 1 to LIST_LIMIT_MAX */
-	struct octets after;		/* ENVID: rows older than it; or empty */
+	uint64_t since;	     /* ms since 1970, 0: all */
+	uint16_t limit;	     /* 1 to LIST_LIMIT_MAX */
+	struct octets after; /* ENVID: rows older than it; or empty */
 };
 
 struct list_row {
 	struct octets envid;
-	uint64_t time;			/* ms since 1970 */
+	uint64_t time; /* ms since 1970 */
 	struct octets message_id;
-	struct octets recipient;	/* the first */
+	struct octets recipient; /* the first */
 	uint32_t recipient_count;
 	struct octets subject;
 	uint64_t size;
@@ -114,15 +114,15 @@ struct list_row {
 struct one_query {
 	struct ticket ticket;
 	struct octets id;
-	struct octets client;		/* client's address, for the log */
+	struct octets client; /* client's address, for the log */
 };
 
 struct token_answer {
-	uint8_t status;			/* enum keeper_status */
+	uint8_t status; /* enum keeper_status */
 	struct octets envid;
-	struct octets secret;		/* A */
+	struct octets secret; /* A */
 	char certifier[CERTIFIER_TEXT + 1];
-	uint64_t expires;		/* seconds since 1970 */
+	uint64_t expires; /* seconds since 1970 */
 };
 
 /*

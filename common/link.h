@@ -19,8 +19,8 @@ struct link;
  * (time ran out, or the connection broke after the question was sent).
  * who is what the asker gave to link_ask().
  */
-typedef void link_answer_fn(void *arg, uint64_t who, unsigned type,
-    struct wire_in *body);
+typedef void
+link_answer_fn(void *arg, uint64_t who, unsigned type, struct wire_in *body);
 
 /* The link is up (again): ask again what must not be lost. */
 typedef void link_up_fn(void *arg);

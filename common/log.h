@@ -36,9 +36,9 @@ void log_start(const char *program, const struct conf_log *, int fd);
  */
 struct log_line {
 	enum log_level level;
-	const char *event;	/* until it is written */
+	const char *event; /* until it is written */
 	size_t len;
-	char text[3968];	/* with what stands before it: PIPE_BUF */
+	char text[3968]; /* with what stands before it: PIPE_BUF */
 };
 
 void log_begin(struct log_line *, enum log_level, const char *event);
@@ -59,7 +59,7 @@ void log_debug(const char *event, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Our own bug or exhaustion: log and exit 1; waybilld starts us again. */
-void fatal(const char *format, ...)
-    __attribute__((noreturn, format(printf, 1, 2)));
+void
+fatal(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
 #endif

@@ -12,12 +12,15 @@
 
 #define MESSAGES(M)                                                            \
 	/* waybilld and its children, over the control channel */              \
-	M(1, CHILD_START, 65536, "u32 generation, u32 index, u16 n, n names of the descriptors that come along") \
+	M(1, CHILD_START, 65536,                                               \
+	    "u32 generation, u32 index, u16 n, n names of the descriptors "    \
+	    "that come along")                                                 \
 	M(2, CHILD_READY, 0, "child: it serves now")                           \
 	M(3, CHILD_DRAIN, 8, "u64 ms: take nothing new, end within that time") \
 	M(4, CHILD_STATUS, 0, "how are you?")                                  \
 	M(5, CHILD_STATUS_IS, 65536, "text: key=value, separated by spaces")   \
-	M(6, CHILD_SNAPSHOT, 64, "keeper: u16 1, name; one snapshot comes along") \
+	M(6, CHILD_SNAPSHOT, 64,                                               \
+	    "keeper: u16 1, name; one snapshot comes along")                   \
 	M(7, CHILD_SNAPSHOT_IS, 4096, "u8 taken, text: why not")               \
 	M(8, CHILD_ACCEPT_CLOCK, 0, "keeper: the operator confirms the clock") \
 	M(9, CHILD_ACCEPT_CLOCK_IS, 4096, "u8 done, text")                     \
@@ -30,19 +33,22 @@
 	/* proxy, over the auth door; one exchange a connection */             \
 	M(40, AUTH_MECHANISMS, 1, "u8 TLS")                                    \
 	M(41, AUTH_MECHANISMS_ARE, 1024, "text: names separated by spaces")    \
-	M(42, AUTH_BEGIN, 20480, "struct auth_begin of common/auth_messages.h") \
+	M(42, AUTH_BEGIN, 20480,                                               \
+	    "struct auth_begin of common/auth_messages.h")                     \
 	M(43, AUTH_STEP, 16384, "octets: the client's response")               \
 	M(44, AUTH_CHALLENGE, 16384, "octets: the server's challenge")         \
 	M(45, AUTH_VERDICT, 4096, "struct auth_verdict")                       \
 	/* proxy, over the keeper's proxy door: common/keeper_messages.h */    \
 	M(60, MINT, 1024, "struct mint")                                       \
 	M(61, MINTED, 1024, "struct minted")                                   \
-	M(62, DESCRIBE, 1048576, "struct mail_record, its outcome unknown; no answer") \
+	M(62, DESCRIBE, 1048576,                                               \
+	    "struct mail_record, its outcome unknown; no answer")              \
 	M(63, SETTLE, 1048576, "struct mail_record")                           \
 	M(64, SETTLED, 1, "u8 status")                                         \
 	M(65, FORGET, 512, "struct ticket, 16 octets handle; no answer")       \
 	M(66, LIST, 1024, "struct list_query")                                 \
-	M(67, LISTED, 1048576, "u8 status, u8 more, u16 n, n of struct list_row")       \
+	M(67, LISTED, 1048576,                                                 \
+	    "u8 status, u8 more, u16 n, n of struct list_row")                 \
 	M(68, SHOW, 2048, "struct one_query")                                  \
 	M(69, SHOWN, 1048576, "u8 status, struct mail_record without ticket")  \
 	M(70, TOKEN, 2048, "struct one_query")                                 \

@@ -13,12 +13,12 @@
 enum {
 	TICKET_KEY_LEN = 32,
 	TICKET_MAC_LEN = 32,
-	ACCOUNT_MAX = 255	/* octets of an account's name */
+	ACCOUNT_MAX = 255 /* octets of an account's name */
 };
 
 struct ticket {
-	uint64_t session;		/* the proxy's number of the session */
-	uint64_t expires;		/* seconds since 1970 */
+	uint64_t session; /* the proxy's number of the session */
+	uint64_t expires; /* seconds since 1970 */
 	char account[ACCOUNT_MAX + 1];
 	uint8_t mac[TICKET_MAC_LEN];
 };

@@ -15,7 +15,7 @@ struct wire_out {
 	uint8_t *data;
 	size_t len;
 	size_t size;
-	bool failed;		/* too long, or no memory: never sent */
+	bool failed; /* too long, or no memory: never sent */
 };
 
 #define WIRE_BODY_MAX (1u << 20)
