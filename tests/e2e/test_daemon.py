@@ -1,0 +1,325 @@
+"""waybilld and waybillctl: start, restart, reload, stop, and bad input."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from peers import wait_until
+from waybill import Waybill
+
+MESSAGE = "Subject: daemon\r\n\r\nhello\r\n"
+
+
+def status(waybill):
+    done = waybill.ctl("--json", "status")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def processes(waybill, role):
+    return [one for one in status(waybill)["processes"]
+            if one["role"] == role]
+
+
+def wait_ready(waybill, role, count):
+    return wait_until(
+        lambda: (found := processes(waybill, role)) and
+        len(found) == count and
+        all(one["state"] == "ready" for one in found) and found,
+        20, f"{count} x {role}")
+
+
+def run_daemon(waybill, *words, user=None):
+    """waybilld on its own, until it ends."""
+    return subprocess.run(
+        [waybill.program("sbin/waybilld"), "-c", waybill.conf, *words],
+        stdin=subprocess.DEVNULL, text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, timeout=60, check=False, user=user,
+        env=waybill.environment())
+
+
+def test_status_tells_every_process(start_waybill, strict_hop):
+    waybill = start_waybill(strict_hop)
+    found = status(waybill)
+    assert found["waybilld"]["pid"] == waybill.pid
+    assert found["waybilld"]["state"] == "running"
+    assert sorted(one["role"] for one in found["processes"]) == [
+        "auth", "auth", "keeper", "proxy"]
+    for one in found["processes"]:
+        assert one["state"] == "ready" and one["restarts"] == 0
+        assert os.path.exists(f"/proc/{one['pid']}")
+    table = waybill.ctl("status")
+    assert table.returncode == 0
+    assert "waybilld" in table.stdout and "keeper" in table.stdout
+    assert table.stdout.splitlines()[-1].startswith("total ")
+
+
+@pytest.mark.parametrize("role", ["keeper", "auth", "proxy"])
+def test_a_killed_child_is_started_again(start_waybill, strict_hop, role):
+    waybill = start_waybill(strict_hop)
+    before = waybill.children(role)
+    os.kill(before[0], signal.SIGKILL)
+    waybill.wait_line(event="exited", role=role, child=before[0], signal=9)
+    waybill.wait_line(event="restart", role=role, in_ms=100)
+    found = wait_ready(waybill, role, len(before))
+    assert sum(one["restarts"] for one in found) == 1
+    assert before[0] not in waybill.children(role)
+    waybill.submit("alice", "bob@example.test", MESSAGE)
+
+
+def test_restarts_back_off(start_waybill, strict_hop):
+    waybill = start_waybill(strict_hop)
+    for count, pause in enumerate((100, 200, 400), 1):
+        os.kill(waybill.wait_children("proxy", 1)[0], signal.SIGKILL)
+        waybill.wait_line(event="restart", role="proxy", restarts=count,
+                          in_ms=pause)
+    wait_ready(waybill, "proxy", 1)
+
+
+def test_sessions_survive_a_reload(start_waybill, strict_hop):
+    waybill = start_waybill(strict_hop)
+    client = waybill.login("alice")
+    old = waybill.children("proxy")
+    keeper = waybill.children("keeper")
+    waybill.top["workers"] = 2
+    waybill.write_conf()
+    waybill.reload()
+    waybill.wait_line(event="reloaded", generation=2)
+    waybill.submit("alice", "bob@example.test", MESSAGE, client=client)
+    waybill.submit("alice", "bob@example.test", MESSAGE)
+    assert waybill.children("keeper") == keeper
+    new = [one for one in processes(waybill, "proxy")
+           if one["generation"] == 2]
+    assert len(new) == 2
+    client.quit()
+    wait_until(lambda: not set(old) & set(waybill.children("proxy")), 15,
+               "the old proxy to leave")
+    assert len(strict_hop.wait_messages(2)) == 2
+
+
+def test_a_renewed_certificate_is_served_after_reload(start_waybill,
+                                                      strict_hop):
+    waybill = start_waybill(strict_hop)
+
+    def serial():
+        client = waybill.connect(implicit=True)
+        found = client.sock.getpeercert()["serialNumber"]
+        client.quit()
+        return found
+
+    before = serial()
+    waybill.certificate(waybill.names)
+    done = waybill.ctl("reload")
+    assert done.returncode == 0, done.stderr
+    wait_until(lambda: serial() != before, 15, "the new certificate")
+
+
+def test_a_bad_configuration_changes_nothing(start_waybill, strict_hop):
+    waybill = start_waybill(strict_hop)
+    before = waybill.children()
+    good = waybill.conf.read_text()
+    waybill.conf.write_text(good + "wrokers = 1\nlog2 { }\n")
+    done = waybill.ctl("reload")
+    assert done.returncode == 1
+    assert "did you mean workers?" in done.stderr
+    assert "unknown option 'log2'" in done.stderr
+    waybill.reload()
+    waybill.wait_line(event="reload-refused", count=2)
+    assert waybill.children() == before
+    waybill.submit("alice", "bob@example.test", MESSAGE)
+    waybill.conf.write_text(good)
+    assert waybill.ctl("reload").returncode == 0
+
+
+@pytest.mark.parametrize("change", ["vault", "run_dir", "port"])
+def test_what_cannot_change_is_refused(start_waybill, strict_hop, change):
+    waybill = start_waybill(strict_hop)
+    before = waybill.children()
+    if change == "vault":
+        waybill.sections["vault"] = {"keys": waybill.dir / "other"}
+    elif change == "run_dir":
+        run_dir = waybill.top["run_dir"]
+        waybill.top["run_dir"] = waybill.dir / "elsewhere"
+    else:
+        waybill.ports["submission"] = strict_hop.port
+        waybill.sections["msa_section"] = {"port": strict_hop.port + 1}
+    waybill.write_conf()
+    waybill.reload()
+    line = waybill.wait_line(event="reload-refused")
+    assert re.search("restart needed|in use", line["msg"])
+    assert waybill.children() == before
+    if change == "run_dir":
+        waybill.top["run_dir"] = run_dir
+        waybill.write_conf()
+
+
+def test_sigterm_waits_for_sessions_then_says_421(start_waybill, strict_hop):
+    waybill = start_waybill(strict_hop, top={"drain_timeout": "2 s"})
+    client = waybill.login("alice")
+    start = time.monotonic()
+    waybill.process.send_signal(signal.SIGTERM)
+    waybill.wait_line(event="stopping")
+    time.sleep(0.5)
+    assert client.noop()[0] == 250
+    with pytest.raises(OSError):
+        waybill.connect(timeout=5)
+    assert client.getreply()[0] == 421
+    waybill.process.wait(15)
+    assert waybill.process.returncode == 0
+    assert 1.5 < time.monotonic() - start < 10
+    ends = [line["role"] for line in waybill.lines(event="exited")]
+    assert ends == ["proxy", "auth", "auth", "keeper"]
+
+
+def test_stop_by_waybillctl(start_waybill, strict_hop):
+    waybill = start_waybill(strict_hop)
+    assert waybill.ctl("stop").returncode == 0
+    assert waybill.process.wait(15) == 0
+    done = waybill.ctl("status")
+    assert done.returncode == 1
+    assert "does not run" in done.stderr
+
+
+def test_a_second_daemon_is_refused(start_waybill, strict_hop):
+    waybill = start_waybill(strict_hop)
+    done = run_daemon(waybill)
+    assert done.returncode == 1
+    assert "another waybilld runs" in done.stderr
+    waybill.submit("alice", "bob@example.test", MESSAGE)
+
+
+def test_killed_and_started_again_at_once(start_waybill, strict_hop):
+    waybill = start_waybill(strict_hop)
+    waybill.submit("alice", "bob@example.test", MESSAGE)
+    client = waybill.login("alice")
+    waybill.kill()
+    waybill.start()
+    waybill.submit("alice", "bob@example.test", MESSAGE)
+    client.close()
+    for message in strict_hop.wait_messages(2):
+        waybill.check_certifier(message["parameters"])
+
+
+def test_without_a_keeper_mail_flows(start_waybill, strict_hop):
+    waybill = start_waybill(strict_hop)
+    shutil.rmtree(waybill.dir / "keys")
+    (waybill.dir / "keys").write_text("no directory\n")
+    os.kill(waybill.children("keeper")[0], signal.SIGKILL)
+    waybill.wait_line(event="restart", role="keeper", restarts=2)
+    waybill.submit("alice", "bob@example.test", MESSAGE)
+    message = strict_hop.wait_messages(1)[0]
+    assert "MTRK" not in message["parameters"]
+
+
+def test_without_root_all_share_a_uid(space, authority, strict_hop):
+    if os.geteuid() != 0:
+        pytest.skip("every other test runs without root then")
+    waybill = Waybill(space / "wb", strict_hop, authority=authority)
+    waybill.dir.mkdir()
+    waybill.prepare()
+    for path in (waybill.dir, *waybill.dir.iterdir()):
+        shutil.chown(path, "nobody")
+    with open(waybill.log, "wb") as log:
+        process = subprocess.Popen(
+            [waybill.program("sbin/waybilld"), "-c", waybill.conf],
+            stdin=subprocess.DEVNULL, stderr=log, user="nobody",
+            start_new_session=True, env=waybill.environment())
+    try:
+        waybill.wait_line(event="ready", program="waybilld")
+        waybill.wait_line(event="shared-uid", level="warning")
+        waybill.submit("alice", "bob@example.test", MESSAGE)
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+class TestConfiguration:
+    """waybilld -t, and a start, on bad configurations."""
+
+    @pytest.fixture(name="waybill")
+    def fixture_waybill(self, space, authority):
+        waybill = Waybill(space / "wb", authority=authority)
+        waybill.dir.mkdir(parents=True, exist_ok=True)
+        waybill.prepare()
+        return waybill
+
+    def test_a_good_one(self, waybill):
+        done = run_daemon(waybill, "-t")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == f"{waybill.conf}: configuration is good\n"
+
+    def test_many_mistakes_are_all_named(self, waybill):
+        text = waybill.conf.read_text().replace('workers = "1"',
+                                                'workers = "many"')
+        lines = len(text.splitlines())
+        waybill.conf.write_text(text + "nonsense = 1\n"
+                                "limits { sessions = -1 }\n"
+                                "log { level = \"loud\" }\n")
+        done = run_daemon(waybill, "-t")
+        assert done.returncode == 2
+        assert f"{waybill.conf}:{lines + 1}: unknown option" in done.stderr
+        assert f"{waybill.conf}:{lines + 2}: sessions" in done.stderr
+        assert f"{waybill.conf}:{lines + 3}: level" in done.stderr
+        assert "workers = \"many\"" in done.stderr
+        assert run_daemon(waybill).returncode == 2
+
+    @pytest.mark.parametrize("name, content, said", [
+        ("server.pem", "nonsense\n", "no PEM certificate"),
+        ("server.key", "nonsense\n", "no PEM private key"),
+        ("server.pem", None, "No such file"),
+        ("server.key", None, "No such file"),
+    ])
+    def test_wrong_files(self, waybill, name, content, said):
+        path = waybill.dir / name
+        path.unlink()
+        if content is not None:
+            path.write_text(content)
+        done = run_daemon(waybill, "-t")
+        assert done.returncode == 2
+        assert said in done.stderr and str(path) in done.stderr
+        assert run_daemon(waybill).returncode == 2
+
+    def test_a_key_of_another_certificate(self, waybill, authority):
+        other = authority.issue("another", ("localhost",))[1]
+        shutil.copy(other, waybill.dir / "server.key")
+        done = run_daemon(waybill, "-t")
+        assert done.returncode == 2
+        assert "no pair" in done.stderr
+
+    def test_an_unreadable_key(self, waybill):
+        (waybill.dir / "server.key").chmod(0)
+        done = run_daemon(waybill, "-t",
+                          user="nobody" if os.geteuid() == 0 else None)
+        assert done.returncode == 2
+        assert "Permission denied" in done.stderr
+
+    def test_a_user_that_does_not_exist(self, waybill):
+        if os.geteuid() != 0:
+            pytest.skip("only root changes users")
+        waybill.top["user_auth"] = "nobody-here"
+        waybill.write_conf()
+        done = run_daemon(waybill, "-t")
+        assert done.returncode == 2
+        assert "systemd-sysusers" in done.stderr
+        assert run_daemon(waybill).returncode == 1
+
+    def test_a_port_in_use(self, waybill, strict_hop):
+        waybill.ports["submission"] = strict_hop.port
+        waybill.write_conf()
+        done = run_daemon(waybill)
+        assert done.returncode == 1
+        assert "change the port" in done.stderr
+
+    def test_unknown_options_of_the_command(self, waybill):
+        done = run_daemon(waybill, "--nonsense")
+        assert done.returncode == 2
+        assert "usage:" in done.stderr
+        done = waybill.ctl("nonsense")
+        assert done.returncode == 2
+        assert "usage:" in done.stderr
