@@ -24,8 +24,8 @@ size_t codec_base64_encode(const void *in, size_t len, bool pad, char *out);
  * pad_optional, may be missing altogether. out must hold len / 4 * 3 + 3.
  * Returns the number of octets, or -1 for anything malformed.
  */
-long codec_base64_decode(const char *in, size_t len, bool pad_optional,
-    void *out);
+long
+codec_base64_decode(const char *in, size_t len, bool pad_optional, void *out);
 
 /* The same with "-" and "_" for "+" and "/", never padded (RFC 4648 5). */
 size_t codec_base64url_encode(const void *in, size_t len, char *out);

@@ -17,13 +17,13 @@ struct conf_list {
 	size_t count;
 };
 
-#define CONF_MEMBER_TEXT(name)	 char *name;
-#define CONF_MEMBER_LIST(name)	 struct conf_list name;
-#define CONF_MEMBER_NUMBER(name) int64_t name;
-#define CONF_MEMBER_TIME(name)	 int64_t name;	/* milliseconds */
-#define CONF_MEMBER_OCTETS(name) int64_t name;
-#define CONF_MEMBER_FLAG(name)	 bool name;
-#define CONF_MEMBER_WORD(name)	 int name;	/* place in its words */
+#define CONF_MEMBER_TEXT(name)	     char *name;
+#define CONF_MEMBER_LIST(name)	     struct conf_list name;
+#define CONF_MEMBER_NUMBER(name)     int64_t name;
+#define CONF_MEMBER_TIME(name)	     int64_t name; /* milliseconds */
+#define CONF_MEMBER_OCTETS(name)     int64_t name;
+#define CONF_MEMBER_FLAG(name)	     bool name;
+#define CONF_MEMBER_WORD(name)	     int name; /* place in its words */
 #define CONF_MEMBER(kind, name, ...) CONF_MEMBER_##kind(name)
 
 struct conf_listen {
@@ -38,7 +38,7 @@ struct conf_listen {
 CONF_SECTIONS(CONF_SECTION_STRUCT)
 
 struct conf {
-	char *msa_name;			/* title of the section msa */
+	char *msa_name; /* title of the section msa */
 	CONF_OPTIONS_TOP(CONF_MEMBER)
 #define CONF_SECTION_MEMBER(member, name, options) struct conf_##member member;
 	CONF_SECTIONS(CONF_SECTION_MEMBER)

@@ -23,15 +23,18 @@
 
 #define CONF_OPTIONS_TOP(O)                                                    \
 	O(TEXT, hostname, "", 0, 255, "",                                      \
-	    "name in greeting, ENVID, Received and SASL; the system's if empty") \
+	    "name in greeting, ENVID, Received and SASL; the system's if "     \
+	    "empty")                                                           \
 	O(TEXT, run_dir, "/run/waybill", 1, 80, "",                            \
 	    "directory of the sockets that the processes meet over")           \
 	O(NUMBER, workers, "0", 0, 256, "",                                    \
 	    "proxy processes; 0: one a processor")                             \
 	O(TIME, drain_timeout, "60 s", 0, CONF_YEAR_MS, "",                    \
 	    "how long running sessions may go on after SIGTERM")               \
-	O(TEXT, user_proxy, "_waybill", 1, 32, "", "who waybill-proxy runs as") \
-	O(TEXT, user_auth, "_waybill-auth", 1, 32, "", "who waybill-auth runs as") \
+	O(TEXT, user_proxy, "_waybill", 1, 32, "",                             \
+	    "who waybill-proxy runs as")                                       \
+	O(TEXT, user_auth, "_waybill-auth", 1, 32, "",                         \
+	    "who waybill-auth runs as")                                        \
 	O(TEXT, user_keeper, "_waybill-vault", 1, 32, "",                      \
 	    "who waybill-keeper runs as")
 
@@ -43,7 +46,8 @@
 	    "TLS by the STARTTLS command, or at once (port 465)")
 
 #define CONF_OPTIONS_TLS(O)                                                    \
-	O(TEXT, certificate, "", 1, 4000, "", "PEM file: certificate and chain") \
+	O(TEXT, certificate, "", 1, 4000, "",                                  \
+	    "PEM file: certificate and chain")                                 \
 	O(TEXT, key, "", 1, 4000, "", "PEM file: private key")                 \
 	O(WORD, min_version, "1.2", 0, 0, "1.2|1.3", "oldest TLS accepted")    \
 	O(TEXT, ciphers, "", 0, 1000, "",                                      \
@@ -57,8 +61,8 @@
 	O(NUMBER, workers, "4", 1, 1024, "", "auth processes at start")        \
 	O(NUMBER, workers_max, "64", 1, 1024, "",                              \
 	    "auth processes while the backend is slow")                        \
-	O(LIST, sasl, "pwcheck_method=auxprop|auxprop_plugin=sasldb", 0, 64, "", \
-	    "libsasl2 options, each name=value")                               \
+	O(LIST, sasl, "pwcheck_method=auxprop|auxprop_plugin=sasldb", 0, 64,   \
+	    "", "libsasl2 options, each name=value")                           \
 	O(TIME, timeout, "30 s", 1000, 600000, "",                             \
 	    "how long a step of the backend may take")                         \
 	O(TIME, idle_timeout, "2 min", 1000, 600000, "",                       \
@@ -72,7 +76,8 @@
 	    "open exchanges of one client address in a worker")
 
 #define CONF_OPTIONS_MSA(O)                                                    \
-	O(TEXT, address, "127.0.0.1", 1, 255, "", "address or name of the MSA") \
+	O(TEXT, address, "127.0.0.1", 1, 255, "",                              \
+	    "address or name of the MSA")                                      \
 	O(NUMBER, port, "10587", 1, 65535, "", "its TCP port")                 \
 	O(WORD, tls, "none", 0, 0, "none|starttls|implicit", "TLS to the MSA") \
 	O(FLAG, verify, "true", 0, 0, "", "verify its certificate and name")   \
@@ -103,7 +108,7 @@
 	    "how long it keeps trying")
 
 #define CONF_OPTIONS_TRACKING(O)                                               \
-	O(WORD, default_, "on", 0, 0, "off|on", "track who did not choose")     \
+	O(WORD, default_, "on", 0, 0, "off|on", "track who did not choose")    \
 	O(WORD, certifier, "derived", 0, 0, "derived|random",                  \
 	    "A from the account's secret, or drawn for each message")          \
 	O(TIME, retention, "10 days", 86400000, CONF_YEAR_MS, "",              \
@@ -120,7 +125,8 @@
 	O(TIME, settle_timeout, "2 s", 10, 60000, "",                          \
 	    "wait for the record of a message before its reply is passed on")  \
 	O(NUMBER, mints_unfinished, "100", 1, 1000000, "",                     \
-	    "transactions of an account without a message before it must wait")
+	    "transactions of an account without a message before it must "     \
+	    "wait")
 
 #define CONF_OPTIONS_VAULT(O)                                                  \
 	O(WORD, engine, "rocksdb", 0, 0, "rocksdb", "store of the vault")      \
