@@ -57,7 +57,7 @@ find(struct accounts *as, const char *name)
 {
 	struct account *a;
 
-	LIST_FOREACH (a, &as->chains[chain_of(as, name)], chain)
+	LIST_FOREACH(a, &as->chains[chain_of(as, name)], chain)
 		if (strcmp(a->name, name) == 0)
 			return a;
 	return NULL;

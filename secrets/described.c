@@ -44,7 +44,7 @@ find(struct vault *v, const uint8_t *handle)
 {
 	struct described *d;
 
-	LIST_FOREACH (d, chain_of(v, handle), chain)
+	LIST_FOREACH(d, chain_of(v, handle), chain)
 		if (memcmp(d->handle, handle, HANDLE_LEN) == 0)
 			return d;
 	return NULL;

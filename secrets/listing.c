@@ -24,6 +24,7 @@ struct listing {
 	bool more;		       /* the day has more under `below` */
 	uint64_t skip;		       /* ms, past what is damaged */
 	unsigned rows_left;	       /* of this step */
+	bool full; /* a row more was there than may be given */
 	uint16_t count;
 	struct wire_out rows;
 };
@@ -35,8 +36,7 @@ listing_end(struct listing *l, uint8_t status)
 
 	wire_begin(&body);
 	wire_put_u8(&body, status);
-	/* days are left, and not because nothing was looked at */
-	wire_put_u8(&body, l->count > 0 && l->day != 0);
+	wire_put_u8(&body, l->full);
 	wire_put_u16(&body, l->count);
 	wire_put_raw(&body, l->rows.data, l->rows.len);
 	wire_free(&l->rows);
@@ -59,6 +59,10 @@ row_put(struct listing *l, const struct mail_record *m)
 		.size = m->size,
 		.outcome = m->outcome };
 
+	if (l->count >= l->query.limit || l->rows.len >= ROWS_OCTETS_MAX) {
+		l->full = true;
+		return;
+	}
 	if (m->recipient_count != 0)
 		row.recipient = m->recipients[0].address;
 	list_row_put(&l->rows, &row);
@@ -109,8 +113,7 @@ listing_row(void *arg, struct octets key, struct octets value)
 	row_add(l, key, value);
 	l->skip = SKIP_FIRST_MS;
 	l->more = --l->rows_left == 0;
-	return !l->more && l->count < l->query.limit &&
-	    l->rows.len < ROWS_OCTETS_MAX;
+	return !l->more && !l->full;
 }
 
 /* Go on some time before what cannot be read, each time further. */
@@ -175,8 +178,7 @@ listing_next(struct listing *l)
 		if (l->day != 0)
 			day_start(l);
 	}
-	if (l->day != 0 && l->count < l->query.limit &&
-	    l->rows.len < ROWS_OCTETS_MAX) {
+	if (l->day != 0 && !l->full) {
 		scan_day(l);
 		return;
 	}

@@ -39,7 +39,7 @@ first_ready(struct vault *v)
 {
 	struct slow *s;
 
-	TAILQ_FOREACH (s, &v->slow, next)
+	TAILQ_FOREACH(s, &v->slow, next)
 		if (!s->waiting)
 			return s;
 	return NULL;
