@@ -1,0 +1,121 @@
+/*
+ * Listening sockets: bound as configured, and kept across reloads.
+ */
+#include "daemon/listener.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conf/conf.h"
+
+static char any[] = "*", loopback[] = "127.0.0.1", title_a[] = "a",
+	    title_b[] = "b";
+
+static struct conf_listen
+section(char *title, char **address, int64_t port)
+{
+	struct conf_listen l = { .title = title, .port = port };
+
+	l.address.item = address;
+	l.address.count = 1;
+	return l;
+}
+
+static int
+port_of(const struct listener *l)
+{
+	struct sockaddr_storage ss = { 0 };
+	socklen_t len = sizeof(ss);
+
+	assert_int_equal(getsockname(l->fd, (struct sockaddr *)&ss, &len), 0);
+	return ntohs(((struct sockaddr_in *)&ss)->sin_port);
+}
+
+static void
+any_free_port_stays_the_same_at_reload(void **state)
+{
+	char *address[] = { loopback };
+	struct conf_listen both[] = { section(title_a, address, 0),
+		section(title_b, address, 0) };
+	struct conf conf = { .listen = both, .listen_count = 2 };
+	struct listeners first, second;
+	char why[300];
+
+	(void)state;
+	assert_int_equal(
+	    listeners_open(&first, &conf, NULL, why, sizeof(why)), 0);
+	assert_int_equal(first.count, 2);
+	assert_int_not_equal(port_of(&first.list[0]), 0);
+	assert_int_equal(
+	    listeners_open(&second, &conf, &first, why, sizeof(why)), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_not_equal(first.list[i].fd, second.list[i].fd);
+		assert_int_equal(
+		    port_of(&first.list[i]), port_of(&second.list[i]));
+	}
+	listeners_close(&first);
+	listeners_close(&second);
+}
+
+static void
+star_is_both_families_at_one_port(void **state)
+{
+	char *address[] = { any };
+	struct conf_listen one = section(title_a, address, 0);
+	struct conf conf = { .listen = &one, .listen_count = 1 };
+	struct listeners all, again;
+	char why[300];
+
+	(void)state;
+	assert_int_equal(
+	    listeners_open(&all, &conf, NULL, why, sizeof(why)), 0);
+	assert_in_range(all.count, 1, 2);
+	if (all.count == 2)
+		assert_int_equal(port_of(&all.list[0]), port_of(&all.list[1]));
+	assert_int_equal(
+	    listeners_open(&again, &conf, &all, why, sizeof(why)), 0);
+	assert_int_equal(all.count, again.count);
+	assert_int_equal(port_of(&all.list[0]), port_of(&again.list[0]));
+	listeners_close(&all);
+	listeners_close(&again);
+}
+
+static void
+a_port_in_use_is_named_with_its_cure(void **state)
+{
+	char *address[] = { loopback };
+	struct conf_listen one = section(title_a, address, 0);
+	struct conf conf = { .listen = &one, .listen_count = 1 };
+	struct listeners all, other;
+	char why[300];
+
+	(void)state;
+	assert_int_equal(
+	    listeners_open(&all, &conf, NULL, why, sizeof(why)), 0);
+	one.port = port_of(&all.list[0]);
+	assert_int_equal(
+	    listeners_open(&other, &conf, NULL, why, sizeof(why)), -1);
+	assert_int_equal(other.count, 0);
+	assert_non_null(strstr(why, "listen \"a\": 127.0.0.1 port "));
+	assert_non_null(strstr(why, "change the port"));
+	listeners_close(&all);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(any_free_port_stays_the_same_at_reload),
+		cmocka_unit_test(star_is_both_families_at_one_port),
+		cmocka_unit_test(a_port_in_use_is_named_with_its_cure),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
