@@ -94,9 +94,11 @@ stream_begin_handshake(struct stream *s)
 			stream_fail(s, "TLS: the name cannot be used");
 			return;
 		}
-		event_active(&s->read_event, EV_READ, 0);
 	}
 	stream_arm_read(s);
+	/* In this order: libevent does not watch what is active already. */
+	if (s->name != NULL)
+		event_active(&s->read_event, EV_READ, 0);
 }
 
 static void
