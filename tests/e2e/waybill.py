@@ -353,9 +353,12 @@ class Waybill(Peer):
     def connect(self, implicit=False, timeout=30):
         """An smtplib client in TLS, not logged in."""
         if implicit:
-            return smtplib.SMTP_SSL("localhost", self.ports["submissions"],
-                                    local_hostname="client.example.test",
-                                    context=self.context(), timeout=timeout)
+            client = smtplib.SMTP_SSL("localhost", self.ports["submissions"],
+                                      local_hostname="client.example.test",
+                                      context=self.context(),
+                                      timeout=timeout)
+            client.ehlo()
+            return client
         client = smtplib.SMTP("localhost", self.ports["submission"],
                               "client.example.test", timeout=timeout)
         client.starttls(context=self.context())
