@@ -9,6 +9,7 @@ everything and exits 0 or 1.  Nothing leaves the machine unless MSA is given.
 """
 
 import base64
+import getpass
 import os
 import pathlib
 import secrets
@@ -80,15 +81,20 @@ def port_near(wanted):
         return free_port()
 
 
-def fresh_directory(name):
-    """An empty ./run (or build/demo).  Where other users cannot reach the
-    checkout, as in root's home, it is a link to a place where they can."""
+def remove_directory(name):
     path = ROOT / name
     if path.is_symlink():
         shutil.rmtree(path.resolve(), ignore_errors=True)
         path.unlink()
     elif path.exists():
         shutil.rmtree(path)
+
+
+def fresh_directory(name):
+    """An empty ./run (or build/demo).  Where other users cannot reach the
+    checkout, as in root's home, it is a link to a place where they can."""
+    path = ROOT / name
+    remove_directory(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     if os.geteuid() == 0 and closed_part(path.parent):
         real = tempfile.mkdtemp(prefix="waybill-", dir="/tmp")
@@ -106,8 +112,12 @@ class Demonstration:
     def __init__(self, mode, options):
         self.mode = mode
         self.options = options
-        self.sender = options.get("FROM", SENDER)
-        self.recipient = options.get("TO", RECIPIENT)
+        # At somebody's own MSA the message goes to who starts this.
+        local = f"{getpass.getuser()}@localhost"
+        given = "MSA" in options
+        self.recipient = options.get("TO", local if given else RECIPIENT)
+        self.sender = options.get("FROM",
+                                  self.recipient if given else SENDER)
         self.password = secrets.token_urlsafe(9)
         self.dir = fresh_directory("run" if mode == "run" else "build/demo")
         self.running = []
@@ -132,9 +142,8 @@ class Demonstration:
         if self.options.get("MSA"):
             self.msa = Given(self.options["MSA"])
             step(f"The MSA is yours, at {self.options['MSA']}")
-            if "TO" not in self.options:
-                raise Failed("with MSA=, name who may get a test message: "
-                             "TO=you@your.domain FROM=you@your.domain")
+            show(f"one message goes to {self.recipient}; TO=ADDRESS and "
+                 "FROM=ADDRESS choose others")
         else:
             step("Starting a private Postfix as the MSA "
                  "(it delivers to files and sends nothing out)")
@@ -167,7 +176,8 @@ class Demonstration:
         said = [line for line in done.stdout.splitlines()
                 if line.startswith("<~  250")]
         if done.returncode != 0:
-            raise Failed(f"swaks could not submit the message:\n"
+            raise Failed("swaks could not submit the message (if the MSA "
+                         f"refused an address, give TO= and FROM=):\n"
                          f"{done.stdout}")
         show(f"swaks was told: {said[-1][4:].strip() if said else '250'}")
         return message_id
@@ -329,8 +339,7 @@ def main():
         if os.geteuid() != 0 and not options.get("MSA"):
             raise Failed("the private Postfix needs root to start.  Run\n"
                          f"    sudo make {mode}\nor give an MSA that is "
-                         f"there:\n    make {mode} MSA=host:port "
-                         "TO=you@your.domain FROM=you@your.domain")
+                         f"there:\n    make {mode} MSA=host:port")
         demonstration = Demonstration(mode, options)
     except Failed as problem:
         say(str(problem))
@@ -350,6 +359,8 @@ def main():
             say(f"\nFAILED at the end: {problem}")
             status = 1
     if mode == "demo":
+        if status == 0:
+            remove_directory("build/demo")
         say("\nDEMO: everything came out as promised" if status == 0 else
             "\nDEMO FAILED")
     return status
