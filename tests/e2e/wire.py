@@ -10,10 +10,23 @@ together leaves together, and nothing is said that the test did not want.
 """
 
 import base64
+import pathlib
 import socket
 import threading
 
 EHLO = "EHLO client.example.test"
+
+
+def resident(pid):
+    """What a process holds in memory (VmRSS), in KiB."""
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(text.split("VmRSS:")[1].split()[0])
+
+
+def sanitized(waybill):
+    """Is it built with a sanitizer, whose own memory counts, too?"""
+    program = waybill.program("libexec/waybill-proxy")
+    return b"__asan_init" in program.read_bytes()
 
 
 class Gone(Exception):
