@@ -28,6 +28,7 @@ enum { CHILD_STATUS_MAX = 65536 - 4, CHILD_TEXT_MAX = 4000 };
 static struct {
 	const struct child_orders *orders;
 	struct event *control;
+	struct event *terminate;
 	uint64_t drain_ms;
 } child;
 
@@ -295,17 +296,15 @@ void
 child_serve(struct event_base *base, const struct child_orders *given,
     uint64_t drain_ms)
 {
-	struct event *terminate;
-
 	child.orders = given;
 	child.drain_ms = drain_ms;
 	evutil_make_socket_nonblocking(CHILD_CONTROL_FD);
 	child.control = event_new(
 	    base, CHILD_CONTROL_FD, EV_READ | EV_PERSIST, on_control, NULL);
-	terminate = evsignal_new(base, SIGTERM, on_terminate, NULL);
-	if (child.control == NULL || terminate == NULL ||
+	child.terminate = evsignal_new(base, SIGTERM, on_terminate, NULL);
+	if (child.control == NULL || child.terminate == NULL ||
 	    event_add(child.control, NULL) == -1 ||
-	    event_add(terminate, NULL) == -1)
+	    event_add(child.terminate, NULL) == -1)
 		fatal("control channel: no memory");
 	say(MSG_CHILD_READY, 0, NULL);
 }
