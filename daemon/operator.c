@@ -45,7 +45,7 @@ answer_one(struct operator_door *o, const struct waiting *w, bool done,
 
 	wire_begin(&body);
 	wire_put_u8(&body, done);
-	wire_put_raw(&body, text, strlen(text));
+	wire_put_text(&body, text);
 	door_answer(o->door, w->asker, w->id, MSG_OPERATOR_IS, &body);
 	wire_free(&body);
 }
@@ -137,12 +137,11 @@ operator_heard_status(struct supervisor *s)
 }
 
 void
-operator_heard_clock(
-    struct supervisor *s, uint8_t done, const char *text, size_t len)
+operator_heard_clock(struct supervisor *s, uint8_t done, struct octets text)
 {
 	char copy[1024];
 
-	snprintf(copy, sizeof(copy), "%.*s", (int)len, text);
+	snprintf(copy, sizeof(copy), "%.*s", (int)text.len, text.data);
 	log_info("accept-clock", "%s", copy);
 	operator_answer(s, OPERATOR_WAITS_CLOCK, done != 0, copy);
 }

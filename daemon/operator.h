@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/wire.h"
+
 struct operator_door;
 struct supervisor;
 
@@ -32,7 +34,6 @@ void operator_answer(
 void operator_heard_status(struct supervisor *);
 
 /* What the keeper says about its clock. */
-void operator_heard_clock(
-    struct supervisor *, uint8_t done, const char *text, size_t len);
+void operator_heard_clock(struct supervisor *, uint8_t done, struct octets);
 
 #endif

@@ -283,10 +283,16 @@ heard_ready(struct process *p)
 static void
 heard_status(struct process *p, struct frame_packet *packet)
 {
-	size_t len = (size_t)(packet->body.end - packet->body.next);
+	struct octets text = wire_get_octets(&packet->body, WIRE_BODY_MAX);
 
 	free(p->status);
-	p->status = strndup((const char *)packet->body.next, len);
+	p->status = text.data != NULL
+	    ? strndup((const char *)text.data, text.len)
+	    : NULL;
+	/* One process, one line, whatever it says about itself. */
+	for (char *c = p->status; c != NULL && *c != '\0'; c++)
+		if ((unsigned char)*c < ' ')
+			*c = ' ';
 	if (packet->head.id == p->asked)
 		p->asked = 0;
 	operator_heard_status(p->supervisor);
@@ -296,18 +302,16 @@ static void
 heard_outcome(struct process *p, struct frame_packet *packet)
 {
 	uint8_t done = wire_get_u8(&packet->body);
-	const char *text = (const char *)packet->body.next;
-	int len = (int)(packet->body.end - packet->body.next);
+	struct octets text = wire_get_octets(&packet->body, WIRE_BODY_MAX);
 
 	if (packet->head.type == MSG_CHILD_ACCEPT_CLOCK_IS)
-		operator_heard_clock(p->supervisor, done, text, (size_t)len);
+		operator_heard_clock(p->supervisor, done, text);
 	else if (done)
 		log_info("snapshot", "the keeper has the new configuration");
 	else
 		log_error("snapshot",
-		    "the keeper refuses the new "
-		    "configuration: %.*s",
-		    len, text);
+		    "the keeper refuses the new configuration: %.*s",
+		    (int)text.len, text.data);
 }
 
 void

@@ -168,10 +168,12 @@ on_answer(void *arg, uint64_t who, unsigned type, struct wire_in *body)
 	(void)who;
 	a->came = type == MSG_OPERATOR_IS;
 	if (a->came) {
+		struct octets text;
+
 		a->done = wire_get_u8(body) != 0;
-		a->text = strndup(
-		    (const char *)body->next, (size_t)(body->end - body->next));
-		body->next = body->end;
+		text = wire_get_octets(body, WIRE_BODY_MAX);
+		if (wire_end(body) == 0)
+			a->text = strndup((const char *)text.data, text.len);
 	}
 	event_base_loopbreak(a->base);
 }

@@ -54,6 +54,10 @@ def test_status_tells_every_process(start_waybill, strict_hop):
     for one in found["processes"]:
         assert one["state"] == "ready" and one["restarts"] == 0
         assert os.path.exists(f"/proc/{one['pid']}")
+    client = waybill.login("alice")
+    assert processes(waybill, "proxy")[0]["sessions"] == 1
+    assert status(waybill)["total"]["sessions"] == 1
+    client.quit()
     table = waybill.ctl("status")
     assert table.returncode == 0
     assert "waybilld" in table.stdout and "keeper" in table.stdout
