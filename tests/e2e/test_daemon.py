@@ -5,13 +5,17 @@ import os
 import re
 import shutil
 import signal
+import smtplib
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from peers import wait_until
-from waybill import Waybill
+from peers import (ImapBackend, Postfix, Saslauthd, free_port,
+                   wait_until)
+from peers.base import ROOT
+from waybill import USERS, Waybill
 
 MESSAGE = "Subject: daemon\r\n\r\nhello\r\n"
 
@@ -221,6 +225,27 @@ def test_without_a_keeper_mail_flows(start_waybill, strict_hop):
     assert "MTRK" not in message["parameters"]
 
 
+def test_auth_grows_while_its_backend_is_slow(start_waybill, start_peer,
+                                              strict_hop, space):
+    backend = start_peer(ImapBackend(space / "imap", USERS, delay=2.0))
+    server = start_peer(Saslauthd(space / "sa", backend))
+    waybill = start_waybill(strict_hop, auth={
+        "mechanisms": ["PLAIN"], "workers": 1, "workers_max": 8,
+        "sasl": ["pwcheck_method=saslauthd",
+                 f"saslauthd_path={server.path}"]})
+
+    def login(_):
+        start = time.monotonic()
+        waybill.login("alice").quit()
+        return time.monotonic() - start
+
+    with ThreadPoolExecutor(4) as pool:
+        took = list(pool.map(login, range(4)))
+    waybill.wait_line(event="auth-grows", **{"from": "1", "to": "2"})
+    assert len(waybill.children("auth")) > 1
+    assert max(took) < 7, took	 # one after the other they would take 8
+
+
 def test_without_root_all_share_a_uid(space, authority, strict_hop):
     if os.geteuid() != 0:
         pytest.skip("every other test runs without root then")
@@ -241,6 +266,24 @@ def test_without_root_all_share_a_uid(space, authority, strict_hop):
     finally:
         process.terminate()
         assert process.wait(20) == 0
+
+
+def test_contrib_for_postfix(start_waybill, start_peer, space):
+    """The lines of contrib/postfix in a real master.cf: who logged in at
+    Waybill may send, and who comes without is refused."""
+    text = (ROOT / "contrib/postfix/master.cf").read_text()
+    port = free_port()
+    options = dict(line.split("-o ", 1)[1].split("=", 1)
+                   for line in text.splitlines() if line.startswith("  -o "))
+    postfix = Postfix(space / "postfix", smtpd=options, port=port)
+    start_peer(postfix)
+    waybill = start_waybill(postfix, msa_section={"identity": "xclient"})
+    waybill.submit("alice", "bob@example.test", MESSAGE)
+    with smtplib.SMTP("127.0.0.1", port) as stranger:
+        stranger.ehlo()
+        assert not stranger.has_extn("auth")
+        assert stranger.mail("eve@example.test")[0] == 250
+        assert stranger.rcpt("bob@example.test")[0] == 554
 
 
 class TestConfiguration:
