@@ -291,3 +291,37 @@ def test_control_characters_do_not_reach_the_terminal(waybill):
         done = waybill.run_cli(*words)
         assert "owned" in done.stdout
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", done.stdout)
+
+
+def test_a_message_id_borne_twice_means_the_newest(waybill):
+    first = send(waybill, 1)
+    older = waybill.cli("list")["messages"][0]["envid"]
+    assert send(waybill, 1) == first
+    newer = waybill.cli("list")["messages"][0]["envid"]
+    assert newer != older
+    assert waybill.cli("show", first)["envid"] == newer
+    assert waybill.cli("token", first)["envid"] == newer
+    assert waybill.cli("token", older)["envid"] == older
+
+
+def test_xmtrk_has_its_place(waybill):
+    client = waybill.connect()
+    assert client.has_extn("xmtrk")
+    assert client.docmd("XMTRK LIST")[0] == 530
+    client.login("alice", waybill.users["alice"])
+    for words in ("", "LIST LIMIT=0", "REVOKE x@y", "SHOW", "TOKEN <a"):
+        code, text = client.docmd(f"XMTRK {words}".strip())
+        assert (code, text[:5]) == (501, b"5.5.4"), words
+    client.mail("alice@example.test")
+    assert client.docmd("XMTRK LIST")[0] == 503
+    client.rset()
+    assert client.docmd("XMTRK LIST") == (250, b"2.0.0 end count=0")
+    client.quit()
+
+
+def test_works_while_the_msa_is_down(waybill, strict_hop):
+    send(waybill, 1)
+    strict_hop.stop()
+    assert len(waybill.cli("list")["messages"]) == 1
+    assert waybill.cli("token", "last")["secret"]
+    strict_hop.start()
