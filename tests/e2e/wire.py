@@ -14,6 +14,9 @@ import pathlib
 import socket
 import threading
 
+from peers.strict import xtext_decode
+from waybill import certifier_of
+
 EHLO = "EHLO client.example.test"
 
 
@@ -128,6 +131,10 @@ class Wire(Lines):
     def codes(self, count):
         return [self.reply()[0] for _ in range(count)]
 
+    def codes_of(self, *lines):
+        """The codes of commands said one after the other."""
+        return [self.ask(line)[0] for line in lines]
+
     def ask(self, line):
         self.send(line)
         return self.reply()
@@ -227,3 +234,36 @@ def answer_until(conn, verb, offers=OFFERS):
             raise Gone("QUIT")
         else:
             conn.send("250 2.0.0 Ok")
+
+
+def told(lines):
+    """An XMTRK answer: [(word, {key: value})], values decoded from xtext,
+    without the line that ends it."""
+    found = []
+    for line in lines[:-1]:
+        word, *pairs = line.removeprefix("250-2.0.0 ").split(" ")
+        found.append((word, {key: xtext_decode(value) for key, value in
+                             (pair.split("=", 1) for pair in pairs)}))
+    return found
+
+
+def token_of(client, name):
+    """What XMTRK TOKEN says of an ENVID or Message-ID, in one dictionary."""
+    lines = client.whole(f"XMTRK TOKEN {name}")
+    assert lines[-1].startswith("250 "), lines
+    return {key: value for _, pairs in told(lines)
+            for key, value in pairs.items()}
+
+
+def check_token(client, parameters):
+    """A of this MAIL's ENVID hashes to the certifier of its MTRK."""
+    token = token_of(client, parameters["ENVID"])
+    secret = base64.b64decode(token["secret"], validate=True)
+    assert certifier_of(secret) == parameters["MTRK"].partition(":")[0]
+    return token
+
+
+def mail_parameters(line):
+    """The parameters of a MAIL command, as RawMsa recorded it."""
+    words = line.split("> ", 1)[1].split(" ") if "> " in line else []
+    return dict(word.partition("=")[::2] for word in words)
