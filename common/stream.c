@@ -22,6 +22,9 @@ TAILQ_HEAD(stream_list, stream);
 static struct stream_list dirty_streams = TAILQ_HEAD_INITIALIZER(dirty_streams);
 static struct stream_list dead_streams = TAILQ_HEAD_INITIALIZER(dead_streams);
 
+static LIST_HEAD(, stream) lingering_streams = LIST_HEAD_INITIALIZER(
+    lingering_streams);
+
 static void stream_on_timer(evutil_socket_t, short, void *);
 
 uint64_t
@@ -38,6 +41,8 @@ stream_die(struct stream *s)
 {
 	if (s->state == STATE_DEAD)
 		return;
+	if (stream_lingers(s))
+		LIST_REMOVE(s, lingering);
 	s->state = STATE_DEAD;
 	event_del(&s->read_event);
 	event_del(&s->write_event);
@@ -53,7 +58,7 @@ stream_fail(struct stream *s, const char *why)
 {
 	if (s->state == STATE_DEAD || s->closed)
 		return;
-	if (s->state == STATE_LINGERING || s->state == STATE_DRAINING) {
+	if (stream_lingers(s)) {
 		stream_die(s);
 		return;
 	}
@@ -125,7 +130,7 @@ stream_on_timer(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	s->deadline = 0;
-	if (s->state == STATE_LINGERING || s->state == STATE_DRAINING)
+	if (stream_lingers(s))
 		stream_die(s);
 	else if (!s->closed)
 		s->fn(s->arg, STREAM_TIMEOUT);
@@ -327,6 +332,7 @@ stream_close(struct stream *s)
 		return;
 	}
 	s->state = STATE_LINGERING;
+	LIST_INSERT_HEAD(&lingering_streams, s, lingering);
 	s->paused = true;
 	stream_arm_read(s);
 	stream_set_timeout(s, STREAM_LINGER_MS);
@@ -337,6 +343,21 @@ void
 stream_abort(struct stream *s)
 {
 	stream_die(s);
+}
+
+bool
+stream_any_lingers(void)
+{
+	return !LIST_EMPTY(&lingering_streams);
+}
+
+void
+stream_end_lingering(void)
+{
+	struct stream *s;
+
+	while ((s = LIST_FIRST(&lingering_streams)) != NULL)
+		stream_die(s);
 }
 
 static void

@@ -84,6 +84,10 @@ const char *stream_reason(const struct stream *);
 void stream_close(struct stream *);
 void stream_abort(struct stream *);
 
+/* Are there closed streams whose output is not read yet? End them all. */
+bool stream_any_lingers(void);
+void stream_end_lingering(void);
+
 /* At the end of each turn: write what was gathered, free what ended. */
 void stream_turn_end(void);
 

@@ -57,10 +57,17 @@ struct stream {
 	size_t fresh_len;
 	char reason[160];
 	TAILQ_ENTRY(stream) turn;
+	LIST_ENTRY(stream) lingering;
 };
 
 /* stream.c */
 void stream_die(struct stream *);
+/* Is it ours alone by now, its owner gone? */
+static inline bool
+stream_lingers(const struct stream *s)
+{
+	return s->state == STATE_LINGERING || s->state == STATE_DRAINING;
+}
 /* Tell the owner the end, once; the owner then closes or aborts. */
 void stream_fail(struct stream *, const char *why);
 /* Wait for input where the state and the owner want it. */

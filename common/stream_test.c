@@ -247,6 +247,40 @@ an_abort_does_not(void **state)
 }
 
 static void
+whoever_does_not_read_lingers(void **state)
+{
+	static char block[STREAM_HIGH];
+
+	(void)state;
+	stream_write(seen.s, block, sizeof(block));
+	stream_write(seen.s, block, sizeof(block));
+	assert_false(stream_any_lingers());
+	stream_close(seen.s);
+	seen.s = NULL;
+	turns();
+	assert_true(stream_any_lingers());
+	stream_end_lingering();
+	assert_false(stream_any_lingers());
+	turns();
+}
+
+/* The peer is given time to read the farewell, but has to leave, too. */
+static void
+a_farewell_waits_for_the_peer(void **state)
+{
+	(void)state;
+	stream_print(seen.s, "%s\r\n", "farewell");
+	stream_close(seen.s);
+	seen.s = NULL;
+	turns();
+	assert_true(stream_any_lingers());
+	close(far_end);
+	far_end = -1;
+	turns();
+	assert_false(stream_any_lingers());
+}
+
+static void
 the_last_deadline_counts(void **state)
 {
 	uint64_t start = stream_now();
@@ -445,6 +479,8 @@ main(void)
 		CASE(a_peer_that_leaves_is_told_once),
 		CASE(a_close_lets_the_output_leave),
 		CASE(an_abort_does_not),
+		CASE(whoever_does_not_read_lingers),
+		CASE(a_farewell_waits_for_the_peer),
 		CASE(the_last_deadline_counts),
 		CASE(half_a_record_is_waited_for),
 		CASE(what_openssl_holds_is_not_forgotten),

@@ -31,6 +31,7 @@ enum {
 	MECHANISMS_REFRESH_S = 60,
 	LISTEN_ANYWAY_MS = 5000, /* without waybill-auth */
 	DRAIN_TICK_MS = 100,
+	DRAIN_LINGER_MS = 2000,	 /* for farewells not yet read */
 	DRAIN_RECORDS_MS = 10000 /* for records not yet stored */
 };
 
@@ -56,11 +57,18 @@ proxy_each_session(void (*visit)(struct session *))
 	}
 }
 
-/* Records that the keeper has not taken yet keep us a little longer. */
+/* Farewells, and records that the keeper has not taken, keep us longer. */
 static bool
 proxy_is_done(uint64_t now)
 {
+	static uint64_t empty_since;
+
 	if (worker.session_count > 0)
+		empty_since = 0;
+	else if (empty_since == 0)
+		empty_since = now;
+	if (empty_since == 0 ||
+	    (stream_any_lingers() && now < empty_since + DRAIN_LINGER_MS))
 		return false;
 	return worker.keeper.settle_count == 0 ||
 	    now >= drain_at + DRAIN_RECORDS_MS;
@@ -300,6 +308,8 @@ proxy_stop(void)
 	resolve_free(worker.msa);
 	penalties_close(worker.penalties);
 	link_flush_all();
+	stream_turn_end();
+	stream_end_lingering();
 	stream_turn_end();
 	turn_end();
 	event_free(drain_timer);
