@@ -42,15 +42,17 @@ set_address(struct sockaddr_storage *out, const char *text, int64_t port)
 static void
 show_address(const struct sockaddr_storage *ss, char *out, int *port)
 {
-	const struct sockaddr_in *in = (const struct sockaddr_in *)ss;
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)ss;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
 
 	if (ss->ss_family == AF_INET6) {
-		inet_ntop(AF_INET6, &in6->sin6_addr, out, INET6_ADDRSTRLEN);
-		*port = ntohs(in6->sin6_port);
+		memcpy(&in6, ss, sizeof(in6));
+		inet_ntop(AF_INET6, &in6.sin6_addr, out, INET6_ADDRSTRLEN);
+		*port = ntohs(in6.sin6_port);
 	} else {
-		inet_ntop(AF_INET, &in->sin_addr, out, INET6_ADDRSTRLEN);
-		*port = ntohs(in->sin_port);
+		memcpy(&in, ss, sizeof(in));
+		inet_ntop(AF_INET, &in.sin_addr, out, INET6_ADDRSTRLEN);
+		*port = ntohs(in.sin_port);
 	}
 }
 
@@ -162,19 +164,21 @@ static int
 open_any(struct listeners *all, const struct conf_listen *conf,
     const struct listeners *old)
 {
-	struct sockaddr_storage bound;
+	struct sockaddr_storage bound = { 0 };
 	socklen_t len = sizeof(bound);
 	struct listener *four;
+	char address[INET6_ADDRSTRLEN];
+	int port;
 
 	if (open_one(all, conf, "0.0.0.0", old) < 0)
 		return -1;
 	four = &all->list[all->count - 1];
 	if (conf->port == 0 &&
 	    getsockname(four->fd, (struct sockaddr *)&bound, &len) == 0) {
-		struct sockaddr_in *in = (struct sockaddr_in *)&bound;
 		struct conf_listen same = *conf;
 
-		same.port = ntohs(in->sin_port);
+		show_address(&bound, address, &port);
+		same.port = port;
 		if (open_one(all, &same, "::", old) == 0)
 			return 0;
 	} else if (open_one(all, conf, "::", old) == 0) {

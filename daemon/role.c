@@ -16,7 +16,7 @@
 #include "conf/conf.h"
 
 #ifndef WAYBILL_LIBEXEC_DIR
-#define WAYBILL_LIBEXEC_DIR "/usr/local/libexec/waybill"
+#define WAYBILL_LIBEXEC_DIR "/usr/local/libexec"
 #endif
 
 static const char *const names[ROLE_COUNT] = { "keeper", "auth", "proxy" };

@@ -305,11 +305,11 @@ main(int argc, char **argv)
 	TAILQ_INIT(&s.processes);
 	s.file = options.file;
 	status = set_up(&s, conf, why, sizeof(why));
-	if (status == -2)
-		return 0;
 	if (status < 0) {
-		log_error("not-started", "%s", why);
-		return 1;
+		if (status == -1)
+			log_error("not-started", "%s", why);
+		free(s.run_dir);
+		return status == -1;
 	}
 	run(&s);
 	remove_doors(s.run_dir);

@@ -128,6 +128,55 @@ def test_a_renewed_certificate_is_served_after_reload(start_waybill,
     wait_until(lambda: serial() != before, 15, "the new certificate")
 
 
+def test_ports_move_at_reload_and_sessions_stay(start_waybill, strict_hop):
+    waybill = start_waybill(strict_hop)
+    client = waybill.login("alice")
+    old = waybill.ports["submission"]
+    waybill.ports["submission"] = free_port()
+    waybill.write_conf()
+    assert waybill.ctl("reload").returncode == 0
+    waybill.submit("alice", "bob@example.test", MESSAGE)
+    waybill.submit("alice", "bob@example.test", MESSAGE, client=client)
+    client.quit()
+
+    def refused():
+        try:
+            smtplib.SMTP("127.0.0.1", old, timeout=5).close()
+        except OSError:
+            return True
+        return False
+    wait_until(refused, 10, "the old port to close")
+
+
+def test_impatient_reloads_end_well(start_waybill, strict_hop):
+    waybill = start_waybill(strict_hop)
+    for _ in range(5):
+        waybill.reload()
+        time.sleep(0.02)
+    waybill.wait_line(event="reloaded", count=2)
+    last = wait_until(lambda: len(waybill.children("proxy")) == 1 and
+                      status(waybill), 15, "the old proxies to leave")
+    generation = last["waybilld"]["generation"]
+    serving = [one["role"] for one in last["processes"]
+               if one["state"] == "ready" and
+               one["generation"] == generation]
+    assert sorted(serving) == ["auth", "auth", "keeper", "proxy"]
+    waybill.submit("alice", "bob@example.test", MESSAGE)
+
+
+def test_the_log_file_is_opened_again_at_reload(start_waybill, strict_hop):
+    waybill = start_waybill(strict_hop)
+    path = waybill.dir / "waybill.log"
+    waybill.sections["log"] = {"target": "file", "file": path}
+    waybill.write_conf()
+    assert waybill.ctl("reload").returncode == 0
+    wait_until(lambda: "event=reloaded" in path.read_text(), 10, "the log")
+    path.rename(waybill.dir / "waybill.log.1")
+    assert waybill.ctl("reload").returncode == 0
+    waybill.submit("alice", "bob@example.test", MESSAGE)
+    wait_until(lambda: "waybill-proxy[" in path.read_text(), 10, "the log")
+
+
 def test_a_bad_configuration_changes_nothing(start_waybill, strict_hop):
     waybill = start_waybill(strict_hop)
     before = waybill.children()
