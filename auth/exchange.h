@@ -19,6 +19,7 @@ struct exchange_site {
 	const uint8_t *ticket_key; /* TICKET_KEY_LEN octets */
 	uint64_t ticket_life;	   /* seconds */
 	bool fold_case;		   /* ASCII letters of accounts */
+	uint32_t generation;	   /* of the configuration */
 };
 
 /* What a step came to. */

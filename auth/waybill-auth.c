@@ -185,6 +185,7 @@ begin(void)
 	raise_limits();
 	take_ticket_key(&start);
 	auth.site = (struct exchange_site){
+		.generation = start.generation,
 		.setup = start_sasl(conf),
 		.ticket_key = auth.ticket_key,
 		.ticket_life = (uint64_t)conf->limits.session_max / 1000,

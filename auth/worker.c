@@ -167,6 +167,7 @@ answer_mechanisms(struct asker *asker, uint64_t id, struct wire_in *body)
 	has_spoken(slot);
 	if (!slot->queued)
 		arm(slot, worker->limits.idle_ms);
+	wire_put_u32(&out, worker->site->generation);
 	wire_put_text(&out, sasl_setup_mechanisms(worker->site->setup, tls));
 	door_answer(
 	    asker->door, asker->number, id, MSG_AUTH_MECHANISMS_ARE, &out);

@@ -16,7 +16,7 @@
 #include "common/link.h"
 #include "common/messages.h"
 
-enum { WORKERS = 2 };
+enum { WORKERS = 2, GENERATION = 7 };
 
 static struct event_base *base;
 static char path[96];
@@ -38,7 +38,8 @@ serve(void)
 	struct event_base *own = event_base_new();
 	struct exchange_site site = { .setup = sasl_setup_new(&fixture_conf),
 		.ticket_key = fixture_key,
-		.ticket_life = 60 };
+		.ticket_life = 60,
+		.generation = GENERATION };
 	struct worker_limits limits = { .idle_ms = 400, .step_s = 3 };
 	struct worker *worker =
 	    worker_new(own, listener, getuid(), &site, &limits);
@@ -88,6 +89,8 @@ answered(void *arg, uint64_t who, unsigned type, struct wire_in *body)
 		auth_verdict_get(body, &it->verdict);
 		assert_int_equal(wire_end(body), 0);
 	} else if (type != 0) {
+		if (type == MSG_AUTH_MECHANISMS_ARE)
+			assert_int_equal(wire_get_u32(body), GENERATION);
 		text = wire_get_octets(body, sizeof(it->text) - 1);
 		assert_int_equal(wire_end(body), 0);
 		memcpy(it->text, text.data, text.len);

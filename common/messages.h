@@ -32,7 +32,8 @@
 	M(24, OPERATOR_IS, 1048576, "u8 done, text")                           \
 	/* proxy, over the auth door; one exchange a connection */             \
 	M(40, AUTH_MECHANISMS, 1, "u8 TLS")                                    \
-	M(41, AUTH_MECHANISMS_ARE, 1024, "text: names separated by spaces")    \
+	M(41, AUTH_MECHANISMS_ARE, 1030,                                       \
+	    "u32 generation, text: names separated by spaces")                 \
 	M(42, AUTH_BEGIN, 20480,                                               \
 	    "struct auth_begin of common/auth_messages.h")                     \
 	M(43, AUTH_STEP, 16384, "octets: the client's response")               \

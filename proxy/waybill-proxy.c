@@ -38,6 +38,7 @@ enum {
 static struct worker worker;
 static struct link *mechanisms_link;
 static struct event *mechanisms_timer;
+static uint32_t generation;
 static uint64_t started;
 static uint64_t drain_at;
 static struct event *drain_timer;
@@ -146,18 +147,19 @@ proxy_on_mechanisms(
     void *arg, uint64_t who, unsigned type, struct wire_in *body)
 {
 	static const struct timeval later = { MECHANISMS_REFRESH_S, 0 };
-	static const struct timeval soon = { 0, 200000 };
-	char names[sizeof(worker.mechanisms)];
+	static const struct timeval soon = { 0, 50000 };
 
 	(void)arg;
 	(void)who;
 	if (type == MSG_AUTH_MECHANISMS_ARE) {
-		struct octets text = wire_get_octets(body, sizeof(names) - 1);
+		uint32_t of = wire_get_u32(body);
+		struct octets text =
+		    wire_get_octets(body, sizeof(worker.mechanisms) - 1);
 
-		if (wire_end(body) == 0 && text.len > 0) {
-			memcpy(names, text.data, text.len);
-			names[text.len] = '\0';
-			memcpy(worker.mechanisms, names, text.len + 1);
+		/* While a reload goes on, those before us answer, too. */
+		if (wire_end(body) == 0 && text.len > 0 && of == generation) {
+			memcpy(worker.mechanisms, text.data, text.len);
+			worker.mechanisms[text.len] = '\0';
 			proxy_listen();
 			evtimer_add(mechanisms_timer, &later);
 			return;
@@ -251,6 +253,7 @@ proxy_start(struct child_start *start)
 {
 	int snapshot = child_take_fd(start, "snapshot");
 
+	generation = start->generation;
 	worker.conf = conf_snapshot_read(snapshot, CONF_FOR_PROXY);
 	if (worker.conf == NULL)
 		fatal("the snapshot of the configuration cannot be read");
