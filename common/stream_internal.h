@@ -43,6 +43,8 @@ struct stream {
 	bool dirty;	   /* on the list of those to flush */
 	bool above;	   /* output went over STREAM_HIGH */
 	bool closed;	   /* STREAM_CLOSED was told */
+	bool write_reads;  /* TLS writes again after the next read */
+	bool read_writes;  /* TLS reads again when the socket takes more */
 	uint64_t deadline; /* of stream_set_timeout(), 0: none */
 	uint64_t alarm;	   /* when timer goes off, 0: not armed */
 	SSL *ssl;

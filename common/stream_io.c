@@ -145,6 +145,9 @@ stream_read_some(struct stream *s, uint8_t *to, size_t room)
 	if (SSL_read_ex(s->ssl, to, room, &got) == 1)
 		return (ssize_t)got;
 	code = SSL_get_error(s->ssl, 0);
+	s->read_writes = code == SSL_ERROR_WANT_WRITE;
+	if (s->read_writes)
+		event_add(&s->write_event, NULL);
 	if (code == SSL_ERROR_WANT_READ || code == SSL_ERROR_WANT_WRITE)
 		return 0;
 	if (code == SSL_ERROR_ZERO_RETURN || ERR_peek_error() == 0)
@@ -232,6 +235,8 @@ stream_on_read(evutil_socket_t fd, short what, void *arg)
 	 */
 	if (s->reading && s->ssl != NULL && n > 0 && SSL_has_pending(s->ssl))
 		event_active(&s->read_event, EV_READ, 0);
+	if (s->write_reads)
+		stream_flush(s);
 }
 
 /* Octets written, 0 for none now, -1 for the end (told). */
@@ -256,6 +261,7 @@ stream_write_some(struct stream *s, const uint8_t *from, size_t len)
 	if (SSL_write_ex(s->ssl, from, len, &put) == 1)
 		return (ssize_t)put;
 	code = SSL_get_error(s->ssl, 0);
+	s->write_reads = code == SSL_ERROR_WANT_READ;
 	if (code == SSL_ERROR_WANT_READ || code == SSL_ERROR_WANT_WRITE)
 		return 0;
 	stream_fail_tls(s, code);
@@ -287,13 +293,19 @@ stream_flush(struct stream *s)
 	if (s->state == STATE_CONNECTING || s->state == STATE_HANDSHAKE ||
 	    s->state == STATE_DRAINING || s->state == STATE_DEAD)
 		return;
+	s->write_reads = false;
 	while (buffer_len(&s->out) > 0) {
 		n = stream_write_some(
 		    s, buffer_at(&s->out), buffer_len(&s->out));
 		if (n < 0)
 			return;
 		if (n == 0) {
-			event_add(&s->write_event, NULL);
+			/*
+			 * Half a KeyUpdate keeps OpenSSL from writing: the
+			 * socket is ready all the while (RFC 8446 4.6.3).
+			 */
+			if (!s->write_reads)
+				event_add(&s->write_event, NULL);
 			break;
 		}
 		buffer_consume(&s->out, (size_t)n);
@@ -316,6 +328,9 @@ stream_on_write(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (s->read_writes && s->reading)
+		event_active(&s->read_event, EV_READ, 0);
+	s->read_writes = false;
 	if (s->state == STATE_CONNECTING)
 		stream_connected(s);
 	else if (s->state == STATE_HANDSHAKE)

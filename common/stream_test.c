@@ -15,6 +15,8 @@
 
 #include <cmocka.h>
 #include <event2/event.h>
+#include <openssl/core_names.h>
+#include <openssl/kdf.h>
 
 #include "common/tls.h"
 #include "common/tls_testing.h"
@@ -302,6 +304,8 @@ the_last_deadline_counts(void **state)
 	assert_int_equal(seen.timeout, 1);
 }
 
+static void on_key_log(const SSL *, const char *);
+
 /* A client of TLS whose records are carried by hand. */
 struct hand {
 	SSL_CTX *ctx;
@@ -334,6 +338,8 @@ hand_begin(struct hand *h)
 	int i;
 
 	h->ctx = SSL_CTX_new(TLS_client_method());
+	SSL_CTX_set_ciphersuites(h->ctx, "TLS_AES_128_GCM_SHA256");
+	SSL_CTX_set_keylog_callback(h->ctx, on_key_log);
 	h->ssl = SSL_new(h->ctx);
 	h->in = BIO_new(BIO_s_mem());
 	h->out = BIO_new(BIO_s_mem());
@@ -440,6 +446,123 @@ clear_text_instead_of_tls_ends_it(void **state)
 	assert_int_equal(strncmp(stream_reason(seen.s), "TLS", 3), 0);
 }
 
+/* The client's first secret for data, as OpenSSL tells it (keylog). */
+static uint8_t client_secret[32];
+
+static void
+on_key_log(const SSL *ssl, const char *line)
+{
+	const char *at = strrchr(line, ' ');
+
+	(void)ssl;
+	if (strncmp(line, "CLIENT_TRAFFIC_SECRET_0 ", 24) != 0)
+		return;
+	assert_int_equal(strlen(at + 1), 2 * sizeof(client_secret));
+	for (size_t i = 0; i < sizeof(client_secret); i++)
+		sscanf(at + 1 + 2 * i, "%2hhx", &client_secret[i]);
+}
+
+/* RFC 8446 7.1 */
+static void
+expand_label(char *label, uint8_t *out, size_t len)
+{
+	int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;
+	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "TLS13-KDF", NULL);
+	EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(kdf);
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode),
+		OSSL_PARAM_construct_utf8_string(
+		    OSSL_KDF_PARAM_DIGEST, "SHA256", 0),
+		OSSL_PARAM_construct_octet_string(
+		    OSSL_KDF_PARAM_KEY, client_secret, sizeof(client_secret)),
+		OSSL_PARAM_construct_octet_string(
+		    OSSL_KDF_PARAM_PREFIX, "tls13 ", 6),
+		OSSL_PARAM_construct_octet_string(
+		    OSSL_KDF_PARAM_LABEL, label, strlen(label)),
+		OSSL_PARAM_construct_end(),
+	};
+
+	assert_int_equal(EVP_KDF_derive(ctx, out, len, params), 1);
+	EVP_KDF_CTX_free(ctx);
+	EVP_KDF_free(kdf);
+}
+
+/*
+ * A record of handshake octets under the client's first keys, TLS 1.3 with
+ * AES-128-GCM, as record number (below 256). Returns its length.
+ */
+static size_t
+seal_handshake(uint8_t number, const uint8_t *octets, size_t len, uint8_t *out)
+{
+	enum { HEAD = 5, TAG = 16, HANDSHAKE = 22 };
+	uint8_t key[16], iv[12], inner[64];
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	int n;
+
+	expand_label("key", key, sizeof(key));
+	expand_label("iv", iv, sizeof(iv));
+	iv[11] ^= number;
+	memcpy(inner, octets, len);
+	inner[len++] = HANDSHAKE;
+	memcpy(out, "\x17\x03\x03\x00", 4);
+	out[4] = (uint8_t)(len + TAG);
+	EVP_EncryptInit_ex(ctx, EVP_aes_128_gcm(), NULL, key, iv);
+	EVP_EncryptUpdate(ctx, NULL, &n, out, HEAD);
+	EVP_EncryptUpdate(ctx, out + HEAD, &n, inner, (int)len);
+	EVP_EncryptFinal_ex(ctx, out + HEAD + len, &n);
+	EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, TAG, out + HEAD + len);
+	EVP_CIPHER_CTX_free(ctx);
+	return HEAD + len + TAG;
+}
+
+/* How often the loop finds something to do within ms. */
+static unsigned
+busy_turns(unsigned ms)
+{
+	struct timeval tv = { 0, (suseconds_t)ms * 1000 };
+	uint64_t end = stream_now() + ms;
+	unsigned n = 0;
+
+	for (; stream_now() < end; n++) {
+		event_base_loopexit(base, &tv);
+		event_base_loop(base, EVLOOP_ONCE);
+		stream_turn_end();
+	}
+	return n;
+}
+
+/*
+ * Until a KeyUpdate is whole OpenSSL writes nothing, however ready the socket
+ * is: who waits for the socket turns for ever (RFC 8446 4.6.3).
+ */
+static void
+half_a_key_update_is_waited_for(void **state)
+{
+	/* KeyUpdate, one octet long: update_not_requested. */
+	static const uint8_t update[] = { 24, 0, 0, 1, 0 };
+	uint8_t record[100];
+	struct hand h;
+	char text[32] = "";
+	size_t len;
+
+	(void)state;
+	hand_begin(&h);
+	len = seal_handshake(0, update, 4, record);
+	say((char *)record, len);
+	assert_int_equal(seen.closed, 0);
+	stream_print(seen.s, "250 Ok\r\n");
+	turns();
+	hand_carry_in(&h);
+	assert_int_equal(SSL_read(h.ssl, text, sizeof(text)), -1);
+	assert_true(busy_turns(100) < 20);
+	len = seal_handshake(1, update + 4, 1, record);
+	say((char *)record, len);
+	hand_carry_in(&h);
+	assert_int_equal(SSL_read(h.ssl, text, sizeof(text)), 8);
+	assert_string_equal(text, "250 Ok\r\n");
+	hand_end(&h);
+}
+
 static int
 begin(void **state)
 {
@@ -484,6 +607,7 @@ main(void)
 		CASE(the_last_deadline_counts),
 		CASE(half_a_record_is_waited_for),
 		CASE(what_openssl_holds_is_not_forgotten),
+		CASE(half_a_key_update_is_waited_for),
 		CASE(a_close_under_tls_says_goodbye),
 		CASE(clear_text_instead_of_tls_ends_it),
 	};
