@@ -23,6 +23,7 @@ buffer_reserve(struct buffer *b, size_t len)
 		return b->data + b->end;
 	if (b->start > 0 && b->size - have >= len && b->start >= have) {
 		memcpy(b->data, b->data + b->start, have);
+		OPENSSL_cleanse(b->data + have, b->end - have);
 	} else {
 		while (size - have < len)
 			size *= 2;

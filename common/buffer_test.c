@@ -78,6 +78,27 @@ what_was_eaten_is_used_again(void **state)
 	buffer_free(&b);
 }
 
+/* Lines hold passwords: none is left behind where the rest was moved. */
+static void
+what_was_eaten_is_wiped(void **state)
+{
+	static const char secret[] = "secret";
+	struct buffer b = { 0 };
+	char block[1400];
+
+	(void)state;
+	memset(block, 'x', sizeof(block));
+	buffer_append(&b, block, sizeof(block));
+	buffer_append(&b, secret, sizeof(secret) - 1);
+	buffer_append(&b, "rest", 4);
+	buffer_consume(&b, sizeof(block) + sizeof(secret) - 1);
+	buffer_reserve(&b, 2000);
+	assert_int_equal(b.start, 0);
+	assert_memory_equal(buffer_at(&b), "rest", 4);
+	assert_null(memmem(b.data, 1500, secret, sizeof(secret) - 1));
+	buffer_free(&b);
+}
+
 int
 main(void)
 {
@@ -85,6 +106,7 @@ main(void)
 		cmocka_unit_test(what_goes_in_comes_out),
 		cmocka_unit_test(an_empty_one_holds_no_memory),
 		cmocka_unit_test(what_was_eaten_is_used_again),
+		cmocka_unit_test(what_was_eaten_is_wiped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
