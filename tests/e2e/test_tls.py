@@ -1,6 +1,7 @@
 """TLS towards mail clients: STARTTLS (RFC 3207), implicit TLS (RFC 8314),
 the versions that are let in (RFC 8997), tickets, and what ends a session."""
 
+import ctypes
 import os
 import re
 import smtplib
@@ -336,12 +337,59 @@ def test_a_new_certificate_ends_old_tickets(start_waybill, version):
     old.close()
 
 
+# Sockets
+
+def steal_socket(pid, fd):
+    """A copy of another process's socket (pidfd_getfd)."""
+    pidfd = os.pidfd_open(pid)
+    try:
+        copy = ctypes.CDLL(None, use_errno=True).syscall(438, pidfd, fd, 0)
+        if copy == -1:
+            raise OSError(ctypes.get_errno(), "pidfd_getfd")
+        return socket.socket(fileno=copy)
+    finally:
+        os.close(pidfd)
+
+
+def tcp_sockets(pid):
+    """Connected ones."""
+    for entry in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            if not os.readlink(f"/proc/{pid}/fd/{entry}").startswith(
+                    "socket:"):
+                continue
+            sock = steal_socket(pid, int(entry))
+        except PermissionError:
+            pytest.skip("other processes' sockets cannot be looked at")
+        except OSError:
+            continue
+        with sock:
+            if sock.family != socket.AF_UNIX and not sock.getsockopt(
+                    socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                yield sock
+
+
+def test_no_socket_waits_for_acknowledgements(start_waybill, strict_hop):
+    """TCP_NODELAY towards clients and towards the MSA."""
+    waybill = start_waybill(strict_hop)
+    worker, = waybill.children("proxy")
+    with starttls(waybill) as client, RawClient(
+            waybill.ports["submissions"], context=waybill.context()):
+        client.hello()
+        client.say("AUTH PLAIN " + plain("alice", "alice's secret"))
+        assert client.say("MAIL FROM:<a@example.test>").startswith("250")
+        found = {sock.getpeername()[1] == strict_hop.port:
+                 sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+                 for sock in tcp_sockets(worker)}
+    assert set(found) == {True, False} and all(found.values())
+
+
 # Certificates that are wrong
 
-def check_conf(waybill):
+def check_conf(waybill, *more, before=()):
     """waybilld -t: status and what it says."""
     waybill.write_conf()
-    done = subprocess.run([*map(str, waybill.command()), "-t"],
+    done = subprocess.run([*before, *map(str, waybill.command()), *more],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           stdin=subprocess.DEVNULL, text=True, timeout=30,
                           check=False)
@@ -398,14 +446,32 @@ def test_wrong_files_are_named_with_a_cure(space, authority, breaks):
     waybill = Waybill(space / "wb", authority=authority)
     waybill.dir.mkdir()
     waybill.prepare()
-    status, said = check_conf(waybill)
+    status, said = check_conf(waybill, "-t")
     assert status == 0, said
     words = breaks(waybill)
-    status, said = check_conf(waybill)
+    # It does not start with it, either, and says the same.
+    for more in (["-t"], []):
+        status, said = check_conf(waybill, *more)
+        assert status == 2, said
+        assert f"{waybill.conf}:" in said
+        for word in words:
+            assert word in said, (word, said)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another")
+@pytest.mark.parametrize("option", ["certificate", "key"])
+def test_a_file_that_may_not_be_read_is_named(space, authority, option):
+    waybill = Waybill(space / "wb", authority=authority)
+    waybill.dir.mkdir()
+    waybill.prepare()
+    for path in waybill.dir.iterdir():
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    waybill.tls[option].chmod(0o600)
+    status, said = check_conf(waybill, "-t", before=[
+        "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"])
     assert status == 2, said
-    assert f"{waybill.conf}:" in said
-    for word in words:
-        assert word in said, (word, said)
+    assert str(waybill.tls[option]) in said
+    assert "Permission denied" in said and "mode" in said
 
 
 def test_a_wrong_certificate_at_start_and_at_reload(start_waybill):
