@@ -31,7 +31,7 @@ tls_context(const SSL_METHOD *method)
 	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
 	SSL_CTX_set_options(ctx,
 	    SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
-		SSL_OP_IGNORE_UNEXPECTED_EOF);
+		SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_CLEANSE_PLAINTEXT);
 	SSL_CTX_set_mode(ctx,
 	    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 		SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -39,6 +39,16 @@ tls_context(const SSL_METHOD *method)
 	SSL_CTX_set_default_read_buffer_len(ctx, TLS_READ_BUFFER);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	return ctx;
+}
+
+/* Did the last PEM object fail to be there, rather than to be good? */
+static bool
+tls_no_more_pem(void)
+{
+	unsigned long error = ERR_peek_last_error();
+
+	return ERR_GET_LIB(error) == ERR_LIB_PEM &&
+	    ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
 }
 
 static int
@@ -55,7 +65,11 @@ tls_use_chain(SSL_CTX *ctx, const struct tls_server *server)
 		ok = SSL_CTX_add1_chain_cert(ctx, cert) == 1;
 		X509_free(cert);
 	}
+	/* Clients would refuse a chain that ends in the middle. */
+	ok = ok && tls_no_more_pem();
 	BIO_free(bio);
+	if (ok)
+		ERR_clear_error();
 	return ok ? 0 : -1;
 }
 

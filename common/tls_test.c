@@ -149,17 +149,21 @@ static void
 what_is_wrong_is_named(void **state)
 {
 	static struct tls_testing_pair other;
+	static char broken_chain[2 * sizeof(other.certificate)];
 	struct tls_server server = tls_testing_server(&pair, keys);
 	char error[200];
 	size_t i;
 
 	(void)state;
 	tls_testing_make(&other);
+	snprintf(broken_chain, sizeof(broken_chain), "%s%.*s", pair.certificate,
+	    (int)strlen(other.certificate) / 2, other.certificate);
 	struct {
 		const char *certificate, *key, *ciphers, *named;
 	} cases[] = {
 		{ "no PEM", pair.key, "", "certificate:" },
 		{ "", pair.key, "", "certificate:" },
+		{ broken_chain, pair.key, "", "certificate:" },
 		{ pair.certificate, "no PEM", "", "private key:" },
 		{ pair.certificate, other.key, "", "private key:" },
 		{ pair.certificate, pair.key, "NONSUCH", "ciphers:" },
@@ -174,6 +178,17 @@ what_is_wrong_is_named(void **state)
 		assert_int_equal(
 		    strncmp(error, cases[i].named, strlen(cases[i].named)), 0);
 	}
+}
+
+/* Passwords are not left in OpenSSL's buffers. */
+static void
+plaintext_is_wiped(void **state)
+{
+	SSL_CTX *ctx = server_with(keys, false);
+
+	(void)state;
+	assert_true((SSL_CTX_get_options(ctx) & SSL_OP_CLEANSE_PLAINTEXT) != 0);
+	SSL_CTX_free(ctx);
 }
 
 static void
@@ -210,6 +225,7 @@ main(void)
 		cmocka_unit_test(only_1_2_and_1_3_meet),
 		cmocka_unit_test(a_ticket_is_opened_where_its_keys_are),
 		cmocka_unit_test(what_is_wrong_is_named),
+		cmocka_unit_test(plaintext_is_wiped),
 		cmocka_unit_test(a_client_wants_its_authorities),
 	};
 
