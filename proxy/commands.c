@@ -16,7 +16,7 @@
 #define LOGGED_IN      (SESSION_IDLE | IN_TRANSACTION)
 #define ANY	       (SESSION_CLEAR | SESSION_OPEN | LOGGED_IN)
 
-enum command_flag { NO_ARGUMENT = 1, NEEDS_HELLO = 2 };
+enum command_flag { NO_ARGUMENT = 1, NEEDS_HELLO = 2, LAST_IN_GROUP = 4 };
 
 struct command {
 	const char *verb;
@@ -39,7 +39,7 @@ static const struct command commands[] = { { "EHLO", ANY, 0, command_hello },
 	{ "AUTH", SESSION_OPEN, NEEDS_HELLO, login_begin },
 	{ "MAIL", SESSION_IDLE | SESSION_BROKEN, NEEDS_HELLO, envelope_mail },
 	{ "RCPT", IN_TRANSACTION, 0, envelope_rcpt },
-	{ "DATA", IN_TRANSACTION, NO_ARGUMENT, message_data },
+	{ "DATA", IN_TRANSACTION, NO_ARGUMENT | LAST_IN_GROUP, message_data },
 	{ "RSET", SESSION_OPEN | LOGGED_IN, NO_ARGUMENT, envelope_rset },
 	{ "XMTRK", SESSION_IDLE, 0, queries_xmtrk },
 	{ "NOOP", ANY, 0, command_noop },
@@ -136,6 +136,9 @@ commands_run(struct session *s, const char *line, size_t len)
 		    s->state == SESSION_CLEAR
 			? "530 5.7.0 Must issue STARTTLS first"
 			: "500 5.5.1 Command not recognized");
+	else if ((c->flags & LAST_IN_GROUP) != 0 && session_logged_in(s) &&
+	    message_is_pipelined(s))
+		return;
 	else if ((c->states & (int)s->state) == 0)
 		command_out_of_order(s, c);
 	else if ((c->flags & NO_ARGUMENT) != 0 && args < len)

@@ -18,15 +18,28 @@
 #include "proxy/session.h"
 #include "proxy/worker.h"
 
-static void
-message_pipelined(struct session *s)
+/*
+ * What stands behind DATA before its reply would be commands if the reply is
+ * no 354, and nobody knows who wrote them (RFC 2920 3.1: DATA comes last).
+ */
+bool
+message_is_pipelined(struct session *s)
 {
-	log_warning("pipelining",
-	    "client=%s: octets behind DATA before its "
-	    "reply",
-	    s->address);
+	struct log_line l;
+	size_t behind;
+
+	stream_input(s->client, &behind);
+	if (behind == 0)
+		return false;
+	log_begin(&l, LOG_IS_WARNING, "pipelining");
+	log_session(&l, s->id);
+	log_text(&l, "user", s->ticket.account);
+	log_text(&l, "client", s->address);
+	log_text(&l, "reason", "octets behind DATA before its reply");
+	log_end(&l);
 	upstream_drop(s);
 	session_bye(s, "554 5.5.0 Data sent before the reply to DATA");
+	return true;
 }
 
 void
@@ -35,19 +48,15 @@ message_data(struct session *s, const char *args, size_t len)
 	static const char need_rcpt[] = "503 5.5.1 Need RCPT first\r\n";
 	static const char broken[] = "451 4.4.2 The mail server was lost, "
 				     "start over with RSET\r\n";
-	size_t behind;
 
 	(void)args;
 	(void)len;
-	stream_input(s->client, &behind);
 	if (s->state == SESSION_BROKEN) {
 		replies_own(&s->replies, s->client, broken, sizeof(broken) - 1);
 	} else if (s->mail->rcpt_count == 0) {
 		replies_own(
 		    &s->replies, s->client, need_rcpt, sizeof(need_rcpt) - 1);
 		s->bad_commands++;
-	} else if (behind > 0) {
-		message_pipelined(s);
 	} else {
 		session_enter(s, SESSION_DATA_ASKED);
 		upstream_send(s, REPLY_TO_DATA, "DATA\r\n", 6);
@@ -97,17 +106,11 @@ void
 message_begin(struct session *s)
 {
 	struct transaction_body *b = calloc(1, sizeof(*b));
-	size_t behind;
 
 	if (b == NULL)
 		fatal("out of memory");
 	s->mail->body = b;
 	session_enter(s, SESSION_DATA);
-	stream_input(s->client, &behind);
-	if (behind > 0) {
-		message_pipelined(s);
-		return;
-	}
 	data_scan_init(&b->scan);
 	data_stuff_init(&b->stuff);
 	message_make_id(s, b->message_id, sizeof(b->message_id));

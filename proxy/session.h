@@ -135,6 +135,8 @@ void envelope_abandon(struct session *);
 /* message.c */
 void message_data(struct session *, const char *args, size_t len);
 void message_begin(struct session *);
+/* Octets behind DATA, too early: then the session is over. */
+bool message_is_pipelined(struct session *);
 void message_input(struct session *);
 void message_replied(struct session *, const struct reply *);
 /* The client was lost before the end. */

@@ -153,8 +153,11 @@ upstream_lost(struct session *s, const char *why)
 	case SESSION_MINTING:
 		envelope_go(s);
 		break;
-	case SESSION_MAIL:
 	case SESSION_DATA_ASKED:
+		if (message_is_pipelined(s))
+			break;
+		/* FALLTHROUGH */
+	case SESSION_MAIL:
 		replies_fail(&s->replies, s->client, upstream_lost_reply);
 		envelope_abandon(s);
 		session_enter(s, SESSION_BROKEN);
@@ -194,14 +197,17 @@ upstream_forward(struct session *s, const struct reply *reply)
 static void
 upstream_data_replied(struct session *s, const struct reply *reply)
 {
-	upstream_forward(s, reply);
-	if (s->state != SESSION_DATA_ASKED)
-		return;
-	if (reply->code == 354 && !s->mail->refused) {
-		message_begin(s);
-	} else if (reply->code == 354) {
+	if (s->state == SESSION_DATA_ASKED && reply->code == 354 &&
+	    s->mail->refused) {
 		/* No transaction, and yet it waits for a message. */
 		upstream_lost(s, "354 without a transaction");
+		return;
+	}
+	upstream_forward(s, reply);
+	if (s->state != SESSION_DATA_ASKED || message_is_pipelined(s))
+		return;
+	if (reply->code == 354) {
+		message_begin(s);
 	} else if (s->mail->refused) {
 		envelope_abandon(s);
 		session_enter(s, SESSION_IDLE);
@@ -236,10 +242,25 @@ upstream_rcpt_replied(struct session *s, const struct reply *reply)
 	upstream_forward(s, reply);
 }
 
+/* Is it a reply that such a command can get (RFC 5321 4.3.2)? */
+static bool
+upstream_reply_fits(enum reply_to to, int code)
+{
+	if (code >= 400 || to == REPLY_TO_NOBODY)
+		return true;
+	return to == REPLY_TO_DATA ? code == 354 : code / 100 == 2;
+}
+
 static void
 upstream_replied(struct session *s, const struct reply *reply)
 {
-	switch (replies_due(&s->replies)) {
+	enum reply_to due = replies_due(&s->replies);
+
+	if (!upstream_reply_fits(due, reply->code)) {
+		upstream_lost(s, "its reply is none to what it was told");
+		return;
+	}
+	switch (due) {
 	case REPLY_TO_MAIL:
 		upstream_mail_replied(s, reply);
 		break;
@@ -272,6 +293,9 @@ upstream_replied(struct session *s, const struct reply *reply)
 		return;
 	}
 	upstream_arm(s);
+	/* The client's time begins when nothing of ours is due. */
+	if (s->replies.waiting == 0)
+		session_arm(s);
 	if (s->state == SESSION_QUITTING && s->replies.waiting == 0)
 		session_end(s, "quit");
 	else

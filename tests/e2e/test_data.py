@@ -207,6 +207,30 @@ def test_data_before_its_reply_ends_the_session(start_waybill, raw_msa,
     assert waybill.lines(event="pipelining")
 
 
+@pytest.mark.parametrize("lines, behaviour", [
+    (["MAIL FROM:<a@b.test>", "RCPT TO:<c@d.test>"],
+     {"replies": {"DATA": "554 5.5.1 No valid recipients"}}),
+    (["MAIL FROM:<a@b.test>", "RCPT TO:<c@d.test>"], {"close": ["DATA"]}),
+    (["MAIL FROM:<a@b.test>", "RCPT TO:<c@d.test>"], {"close": ["RCPT"]}),
+    (["MAIL FROM:<a@b.test>"], {}), ([], {})],
+    ids=["refused", "lost", "lost before", "no recipient", "no sender"])
+def test_a_message_is_never_read_as_commands(start_waybill, raw_msa, lines,
+                                             behaviour):
+    """Whoever wrote the message would speak with the user's voice."""
+    raw_msa.behave(**behaviour)
+    waybill = start_waybill(raw_msa)
+    client = Wire(waybill)
+    for line in lines:
+        client.ask(line)
+    client.raw(b"DATA\r\nRSET\r\n" + EVIL + b".\r\n")
+    replies = client.closed()
+    assert b"554 5.5.0" in replies and b"250" not in replies
+    assert b"354" not in replies
+    assert not [event for event in raw_msa.commands("MAIL")
+                if "evil" in event["line"]]
+    waybill.wait_line(event="pipelining", user="alice")
+
+
 @pytest.mark.parametrize("how", ["closes", "resets", "timeout"])
 @pytest.mark.parametrize("text", [
     b"Subject: cut\r\n\r\nhalf a mess", b"Subject: cut\r\n\r\nline\r\n.",

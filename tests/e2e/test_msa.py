@@ -295,7 +295,8 @@ FAILURES = {"close": {"close": True}, "silent": {"silent": True},
             "421": {"reply": "421 4.3.2 Shutting down", "close_after": True},
             "garbage": {"reply": "what do you want?"},
             "nul": {"reply": "250 \0"},
-            "2-3": {"reply": "250-first\n251 second"}}
+            "2-3": {"reply": "250-first\n251 second"},
+            "3xx": {"reply": "334 what"}}
 
 
 def failing(stage, how):
@@ -346,6 +347,29 @@ def test_each_failure_at_each_stage_is_4xx(quick, stage, how):
     assert client.message(TEXT % b"works")[0] == 250
     assert len(msa.messages()) == count + 1
     assert client.quit() == 221
+
+
+def test_data_answered_by_250_is_no_success(quick):
+    waybill, msa = quick
+    msa.behave(replies={"DATA": "250 2.0.0 Ok"})
+    client = Wire(waybill)
+    client.send("MAIL FROM:<a@b.test>", "RCPT TO:<c@d.test>", "DATA")
+    assert client.codes(3) == [250, 250, 451]
+    client.quit()
+    msa.behave()
+
+
+def test_a_slow_msa_costs_the_client_no_time_of_its_own(start_waybill,
+                                                        raw_msa):
+    raw_msa.behave(delay={"RCPT": 0.9, "MAIL": 0.9})
+    waybill = start_waybill(raw_msa, limits={"command_timeout": "600 ms"})
+    client = Wire(waybill)
+    assert client.ask("MAIL FROM:<a@b.test>")[0] == 250
+    time.sleep(0.3)
+    assert client.ask("RCPT TO:<c@d.test>")[0] == 250
+    time.sleep(0.3)
+    assert client.ask("NOOP")[0] == 250
+    assert client.closed().startswith(b"421 4.4.2")
 
 
 def test_mail_straight_after_a_lost_transaction(quick):

@@ -173,8 +173,9 @@ def test_mail_refused_one_by_one_costs_no_session(waybill, hop):
                replies={"MAIL": "550 5.7.1 not you"})
     client = Wire(waybill)
     client.send("MAIL FROM:<a@b.test>",
-                *[f"RCPT TO:<r{n}@d.test>" for n in range(60)], "DATA", "NOOP")
-    assert client.codes(63) == [550] + [503] * 61 + [250]
+                *[f"RCPT TO:<r{n}@d.test>" for n in range(60)], "DATA")
+    assert client.codes(62) == [550] + [503] * 61
+    assert client.ask("NOOP")[0] == 250
     client.quit()
 
 
@@ -194,6 +195,19 @@ def test_all_recipients_refused_and_data_pipelined(waybill, hop, data):
     hop.behave()
     assert client.ask("MAIL FROM:<a@b.test>")[0] == 250
     client.quit()
+
+
+def test_mail_refused_and_354_all_the_same(start_waybill, raw_msa):
+    """No transaction, and yet the MSA waits for a message: nobody else may
+    take the client's next words for one."""
+    raw_msa.behave(replies={"MAIL": "550 5.7.1 not you"})
+    client = Wire(start_waybill(raw_msa))
+    client.send("MAIL FROM:<a@b.test>", "RCPT TO:<c@d.test>", "DATA")
+    assert client.codes(3) == [550, 250, 451]
+    raw_msa.behave()
+    assert client.message(b"Subject: x\r\n\r\nx\r\n")[0] == 250
+    client.quit()
+    assert len(raw_msa.messages()) == 1
 
 
 def test_rset_and_quit_behind_a_transaction(client, hop):

@@ -311,6 +311,24 @@ def test_no_answer_to_a_mint(start_waybill, strict_hop, stopped, policy):
 
 
 @pytest.mark.parametrize("policy", ["submit", "defer"])
+def test_a_full_disk(start_waybill, strict_hop, policy):
+    """Below min_free nothing is written, and mail goes on."""
+    waybill = start_waybill(strict_hop, vault={"min_free": "1000000 G"},
+                            tracking={"without_vault": policy})
+    client = Wire(waybill)
+    if policy == "submit":
+        for _ in range(3):
+            code, text = client.message(TEXT % b"full")
+            assert code == 250 and "[" not in text
+        assert "MTRK" not in strict_hop.wait_messages(3)[2]["parameters"]
+    else:
+        assert client.ask("MAIL FROM:<a@b.test>")[0] == 451
+        assert client.ask("MAIL FROM:<a@b.test>")[1].startswith("4.3.0")
+    waybill.wait_line(event="untracked")
+    client.quit()
+
+
+@pytest.mark.parametrize("policy", ["submit", "defer"])
 def test_a_keeper_killed_before_mail(start_waybill, strict_hop, policy):
     waybill = start_waybill(strict_hop, tracking={"without_vault": policy})
     client = Wire(waybill)
