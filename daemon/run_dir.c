@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -40,6 +41,17 @@ make_directory(const char *path, mode_t mode)
 	return mkdir(path, mode) == 0 ? 1 : -1;
 }
 
+/* Whoever may write there puts doors of their own in the place of ours. */
+static bool
+is_ours_alone(const char *path)
+{
+	mode_t others = geteuid() == 0 ? S_IWGRP | S_IWOTH : S_IWOTH;
+	struct stat st;
+
+	return stat(path, &st) == 0 && (st.st_mode & others) == 0 &&
+	    (st.st_uid == 0 || st.st_uid == geteuid());
+}
+
 int
 run_dir_claim(const char *run_dir, char *why, size_t size)
 {
@@ -51,6 +63,14 @@ run_dir_claim(const char *run_dir, char *why, size_t size)
 		    "run_dir %s cannot be made: %s; make it, or set run_dir to "
 		    "a directory that the user who starts waybilld may write",
 		    run_dir, strerror(errno));
+		return -1;
+	}
+	if (!is_ours_alone(run_dir)) {
+		snprintf(why, size,
+		    "run_dir %s belongs to somebody else, or others may write "
+		    "there; chown it to the user who starts waybilld and chmod "
+		    "755",
+		    run_dir);
 		return -1;
 	}
 	snprintf(path, sizeof(path), "%s/waybilld.lock", run_dir);
@@ -143,14 +163,27 @@ run_dir_wait_children(
 	return status < 0 ? status : fd;
 }
 
+/* By its descriptor: the name may stand for something else by now. */
+static int
+give_directory(const char *path, const struct identity *owner)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int status;
+
+	if (fd < 0)
+		return -1;
+	status = fchown(fd, owner->uid, owner->gid);
+	close(fd);
+	return status;
+}
+
 static void
 make_private(
     const char *option, const char *path, const struct identity *keeper)
 {
 	int made = make_directory(path, 0700);
 
-	if (made == 1 && keeper->change &&
-	    chown(path, keeper->uid, keeper->gid) != 0)
+	if (made == 1 && keeper->change && give_directory(path, keeper) != 0)
 		made = -1;
 	if (made < 0)
 		log_error("vault-directory",
@@ -195,7 +228,9 @@ run_dir_door(const char *run_dir, const char *name,
 	}
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || bind_private(fd, &un) != 0 ||
-	    (owner->change && chown(un.sun_path, owner->uid, (gid_t)-1) != 0) ||
+	    (owner->change &&
+		fchownat(AT_FDCWD, un.sun_path, owner->uid, (gid_t)-1,
+		    AT_SYMLINK_NOFOLLOW) != 0) ||
 	    listen(fd, 4096) != 0) {
 		snprintf(why, size, "door %s: %s; is run_dir writable?",
 		    un.sun_path, strerror(errno));

@@ -13,8 +13,9 @@ struct conf;
 struct identity;
 
 /*
- * Make run_dir if it is missing, and take waybilld.lock in it. Returns the
- * descriptor to keep open, or -1 with what is wrong and its cure in why.
+ * Make run_dir if it is missing, and take waybilld.lock in it. One where
+ * somebody else may write is refused. Returns the descriptor to keep open, or
+ * -1 with what is wrong and its cure in why.
  */
 int run_dir_claim(const char *run_dir, char *why, size_t size)
     __attribute__((warn_unused_result));

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -88,6 +89,47 @@ what_cannot_be_made_is_explained(void **state)
 	assert_int_equal(run_dir_claim(path, why, sizeof(why)), -1);
 	assert_non_null(strstr(why, "Not a directory"));
 	assert_non_null(strstr(why, "set run_dir"));
+}
+
+static void
+one_that_is_not_ours_alone_is_refused(void **state)
+{
+	static const struct {
+		mode_t mode;
+		bool foreign;
+		bool good;
+		bool root_only;
+	} cases[] = {
+		{ 0755, false, true, false },
+		{ 0700, false, true, false },
+		{ 0757, false, false, false },
+		{ 01777, false, false, false },
+		{ 0775, false, false, true },
+		{ 0755, true, false, true },
+	};
+	char path[200], why[300];
+	int fd;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/run", directory);
+	assert_int_equal(mkdir(path, 0755), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (cases[i].root_only && geteuid() != 0)
+			continue;
+		assert_int_equal(chmod(path, cases[i].mode), 0);
+		if (cases[i].foreign)
+			assert_int_equal(chown(path, 65534, 65534), 0);
+		why[0] = '\0';
+		fd = run_dir_claim(path, why, sizeof(why));
+		assert_int_equal(fd >= 0, cases[i].good);
+		assert_int_equal(strstr(why, "chmod 755") == NULL, fd >= 0);
+		if (fd >= 0)
+			close(fd);
+	}
+	snprintf(path, sizeof(path), "%s/run/waybilld.lock", directory);
+	unlink(path);
+	*strrchr(path, '/') = '\0';
+	rmdir(path);
 }
 
 /* A child has the very descriptor, so the lock is free when it is gone. */
@@ -215,6 +257,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_waybilld_claims_it),
 		cmocka_unit_test(what_cannot_be_made_is_explained),
+		cmocka_unit_test(one_that_is_not_ours_alone_is_refused),
 		cmocka_unit_test(children_of_a_dead_one_are_waited_for),
 		cmocka_unit_test(a_signal_ends_the_wait),
 		cmocka_unit_test(
