@@ -151,6 +151,9 @@ proxy_on_mechanisms(
 
 	(void)arg;
 	(void)who;
+	/* An open exchange would hold back an old generation's worker. */
+	link_free(mechanisms_link);
+	mechanisms_link = NULL;
 	if (type == MSG_AUTH_MECHANISMS_ARE) {
 		uint32_t of = wire_get_u32(body);
 		struct octets text =

@@ -161,6 +161,8 @@ def test_impatient_reloads_end_well(start_waybill, strict_hop):
                if one["state"] == "ready" and
                one["generation"] == generation]
     assert sorted(serving) == ["auth", "auth", "keeper", "proxy"]
+    wait_until(lambda: len(waybill.children("auth")) == 2, 15,
+               "the old auth workers to leave")
     waybill.submit("alice", "bob@example.test", MESSAGE)
 
 
