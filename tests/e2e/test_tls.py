@@ -257,22 +257,22 @@ def session_of(client):
 
 def who_served(waybill, client):
     """The pid of the worker that has this connection."""
-    port = client.sock.getsockname()[1]
-    name = f"probe-{port}"
-    client.say(f"EHLO {name}.example.test")
-    inode = socket_inode(port)
+    client.say("NOOP")
+    inode = socket_inode(client.sock.getpeername()[1],
+                         client.sock.getsockname()[1])
     for pid in waybill.children("proxy"):
         if inode in open_sockets(pid):
             return pid
     raise AssertionError("no worker has it")
 
 
-def socket_inode(client_port):
-    """The inode of the server's end."""
+def socket_inode(*ports):
+    """The inode of the end of a connection that has these ports."""
     with open("/proc/net/tcp", encoding="ascii") as table:
         for line in list(table)[1:]:
             fields = line.split()
-            if int(fields[2].split(":")[1], 16) == client_port:
+            found = [int(one.split(":")[1], 16) for one in fields[1:3]]
+            if found == list(ports) and fields[3] == "01":
                 return fields[9]
     return None
 
