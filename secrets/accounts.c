@@ -64,26 +64,37 @@ find(struct accounts *as, const char *name)
 }
 
 static void
-account_drop(struct account *a)
+account_unlink(struct account *a)
 {
-	struct accounts *as = a->accounts;
+	LIST_REMOVE(a, chain);
+	TAILQ_REMOVE(&a->accounts->recent, a, recent);
+	a->accounts->count--;
+}
 
-	if (!a->lost) {
-		LIST_REMOVE(a, chain);
-		TAILQ_REMOVE(&as->recent, a, recent);
-		as->count--;
-	}
+static void
+account_wipe(struct account *a)
+{
 	OPENSSL_cleanse(a, sizeof(*a));
 	free(a);
+}
+
+static void
+account_drop(struct account *a)
+{
+	account_unlink(a);
+	account_wipe(a);
 }
 
 void
 accounts_free(struct accounts *as)
 {
-	struct account *a;
+	struct account *a, *next;
 
-	while ((a = TAILQ_FIRST(&as->recent)) != NULL)
-		account_drop(a);
+	for (a = TAILQ_FIRST(&as->recent); a != NULL; a = next) {
+		next = TAILQ_NEXT(a, recent);
+		account_wipe(a);
+	}
+	TAILQ_INIT(&as->recent);
 }
 
 /* Forget what was used longest ago and nobody holds. */
@@ -150,18 +161,15 @@ static void
 made_done(struct group_waiter *w, enum store_status status)
 {
 	struct account *a = (struct account *)(void *)w;
-	struct accounts *as = a->accounts;
 
 	a->durable = status == STORE_OK;
 	if (a->durable)
 		return;
 	/* Its secret is not in the store: whoever asks next starts anew. */
-	LIST_REMOVE(a, chain);
-	TAILQ_REMOVE(&as->recent, a, recent);
-	as->count--;
+	account_unlink(a);
 	a->lost = true;
 	if (a->held == 0)
-		account_drop(a);
+		account_wipe(a);
 }
 
 static void
@@ -314,7 +322,7 @@ accounts_release(struct account *a)
 		return;
 	a->held--;
 	if (a->lost && a->held == 0)
-		account_drop(a);
+		account_wipe(a);
 }
 
 bool

@@ -141,10 +141,11 @@ described_write(struct vault *v, uint64_t asker, uint64_t before)
 void
 described_free(struct vault *v)
 {
-	struct described *d;
+	struct described *d, *next;
 
-	while ((d = TAILQ_FIRST(&v->described.list)) != NULL) {
-		unlink_one(v, d);
+	for (d = TAILQ_FIRST(&v->described.list); d != NULL; d = next) {
+		next = TAILQ_NEXT(d, next);
 		wipe(d);
 	}
+	described_start(v);
 }

@@ -59,6 +59,18 @@ record_day(uint64_t time)
 	return (uint32_t)(time / DAY_MS);
 }
 
+size_t
+record_prefix_len(struct octets key)
+{
+	if (key.len == 0)
+		return 0;
+	if (key.data[0] == RECORD_TAG)
+		return key.len < RECORD_KEY_LEN ? 0 : 1 + RECORD_ACCOUNT_LEN;
+	return key.len < RECORD_INDEX_LEN
+	    ? 0
+	    : 1 + SEAL_HASH_LEN + RECORD_ACCOUNT_LEN;
+}
+
 void
 record_index(uint8_t tag, const uint8_t hash[SEAL_HASH_LEN],
     const uint8_t key[RECORD_KEY_LEN], uint8_t out[RECORD_INDEX_LEN])

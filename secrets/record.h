@@ -30,6 +30,12 @@ int record_parts(struct octets key, struct envid_parts *);
 /* The family that a time (ms since 1970) belongs to. */
 uint32_t record_day(uint64_t time);
 
+/*
+ * How much of a day's key is searched by: tag and account, or tag, hash and
+ * account. 0 for a key of another form.
+ */
+size_t record_prefix_len(struct octets key);
+
 /* Tag, hash, and the record's key without its tag; the value is empty. */
 void record_index(uint8_t tag, const uint8_t hash[SEAL_HASH_LEN],
     const uint8_t key[RECORD_KEY_LEN], uint8_t out[RECORD_INDEX_LEN]);

@@ -3,6 +3,7 @@
  */
 #include "secrets/seal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,12 @@
 #include <openssl/hmac.h>
 #include <openssl/kdf.h>
 #include <openssl/rand.h>
+
+/* Where a derived key goes. */
+struct derived {
+	uint8_t *out;
+	size_t len;
+};
 
 /* One context serves every box: the keeper has one thread. */
 static EVP_CIPHER_CTX *
@@ -93,25 +100,42 @@ seal_open(const uint8_t key[SEAL_KEY_LEN], struct octets with,
 	return rc;
 }
 
+static int
+derive(EVP_KDF_CTX *ctx, const uint8_t *secret, const char *purpose,
+    struct derived *to)
+{
+	char digest[] = "SHA256", info[64];
+	uint8_t key[SEAL_KEY_LEN];
+	int rc = -1, len = snprintf(info, sizeof(info), "%s", purpose);
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(
+		    OSSL_KDF_PARAM_DIGEST, digest, 0),
+		OSSL_PARAM_construct_octet_string(
+		    OSSL_KDF_PARAM_KEY, key, sizeof(key)),
+		OSSL_PARAM_construct_octet_string(
+		    OSSL_KDF_PARAM_INFO, info, (size_t)len),
+		OSSL_PARAM_construct_end(),
+	};
+
+	memcpy(key, secret, sizeof(key));
+	if (len > 0 && (size_t)len < sizeof(info) &&
+	    EVP_KDF_derive(ctx, to->out, to->len, params) == 1)
+		rc = 0;
+	OPENSSL_cleanse(key, sizeof(key));
+	return rc;
+}
+
 int
 seal_derive(const uint8_t secret[SEAL_KEY_LEN], const char *purpose,
     uint8_t *out, size_t len)
 {
 	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
 	EVP_KDF_CTX *ctx = kdf != NULL ? EVP_KDF_CTX_new(kdf) : NULL;
+	struct derived to = { out, len };
 	int rc = -1;
-	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(
-		    OSSL_KDF_PARAM_DIGEST, (char *)(uintptr_t) "SHA256", 0),
-		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY,
-		    (void *)(uintptr_t)secret, SEAL_KEY_LEN),
-		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO,
-		    (void *)(uintptr_t)purpose, strlen(purpose)),
-		OSSL_PARAM_construct_end(),
-	};
 
-	if (ctx != NULL && EVP_KDF_derive(ctx, out, len, params) == 1)
-		rc = 0;
+	if (ctx != NULL)
+		rc = derive(ctx, secret, purpose, &to);
 	EVP_KDF_CTX_free(ctx);
 	EVP_KDF_free(kdf);
 	return rc;

@@ -27,7 +27,8 @@
 struct log_file {
 	char name[256];
 	uint64_t number;
-	const uint8_t *data;
+	void *map;
+	const uint8_t *data; /* the same */
 	size_t len;
 };
 
@@ -165,6 +166,7 @@ file_map(struct log_file *f, const char *path)
 		data = mmap(NULL, f->len, PROT_READ, MAP_PRIVATE, fd, 0);
 		if (data == MAP_FAILED)
 			goto fail;
+		f->map = data;
 		f->data = data;
 	}
 	close(fd);
@@ -247,7 +249,7 @@ store_log_check(const char *path, struct store_log *log, char *why, size_t size)
 		if (f->len != 0 && walk(f) != 0)
 			newest = false;
 		if (f->data != NULL)
-			munmap((void *)(uintptr_t)f->data, f->len);
+			munmap(f->map, f->len);
 	}
 	free(list);
 	return rc;

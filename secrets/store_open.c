@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "secrets/record.h"
 #include "secrets/store_log.h"
 
 #define WRITE_BUFFERS			 (32u << 20) /* octets in memory, all families */
@@ -85,6 +86,45 @@ take_error(char *error, char *why, size_t size)
 	rocksdb_free(error);
 }
 
+/*
+ * Many tables of a day hold nothing of an account or an index: a filter by
+ * prefix tells, so that a scan does not read them.
+ */
+static char *
+prefix_of(void *state, const char *key, size_t len, size_t *prefix_len)
+{
+	union {
+		const char *given;
+		char *same;
+	} key_is = { .given = key };
+
+	(void)state;
+	*prefix_len =
+	    record_prefix_len((struct octets){ (const uint8_t *)key, len });
+	return key_is.same;
+}
+
+static unsigned char
+prefix_is_there(void *state, const char *key, size_t len)
+{
+	(void)state;
+	return record_prefix_len(
+		   (struct octets){ (const uint8_t *)key, len }) != 0;
+}
+
+static const char *
+prefix_name(void *state)
+{
+	(void)state;
+	return "waybill.day.1";
+}
+
+static void
+prefix_end(void *state)
+{
+	(void)state;
+}
+
 static rocksdb_options_t *
 options_make(bool day)
 {
@@ -99,6 +139,9 @@ options_make(bool day)
 	rocksdb_options_set_compression(o, rocksdb_no_compression);
 	rocksdb_options_set_write_buffer_size(o, WRITE_BUFFERS / 2);
 	if (day) {
+		rocksdb_options_set_prefix_extractor(o,
+		    rocksdb_slicetransform_create(NULL, prefix_end, prefix_of,
+			prefix_is_there, prefix_is_there, prefix_name));
 		/*
 		 * A day is written once and dropped whole. Compacting it
 		 * would only stall its writers, and stop them all where one
@@ -161,7 +204,7 @@ options_set_more(rocksdb_options_t *o)
 }
 
 static int
-families_take(struct store *s, char **names,
+families_take(struct store *s, const char *const *names,
     rocksdb_column_family_handle_t **handles, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
@@ -173,8 +216,8 @@ families_take(struct store *s, char **names,
 
 /* Open with all families there are; those of names are all ours. */
 static int
-open_families(
-    struct store *s, char **names, size_t count, char *why, size_t size)
+open_families(struct store *s, const char *const *names, size_t count,
+    char *why, size_t size)
 {
 	rocksdb_column_family_handle_t **handles;
 	const rocksdb_options_t **options;
@@ -189,8 +232,8 @@ open_families(
 		options[i] = store_family_number(names[i]) < STORE_DAY_FIRST
 		    ? s->options
 		    : s->day_options;
-	s->db = rocksdb_open_column_families(s->options, s->path, (int)count,
-	    (const char *const *)names, options, handles, &error);
+	s->db = rocksdb_open_column_families(
+	    s->options, s->path, (int)count, names, options, handles, &error);
 	if (error != NULL)
 		take_error(error, why, size);
 	else
@@ -224,11 +267,10 @@ open_existing(struct store *s, char *why, size_t size)
 		}
 	if (count < STORE_FIXED) {
 		/* a crash while it was made: nothing can be in it */
-		rc = open_families(
-		    s, (char **)(uintptr_t)fixed_names, STORE_FIXED, why, size);
+		rc = open_families(s, fixed_names, STORE_FIXED, why, size);
 		goto out;
 	}
-	rc = open_families(s, names, count, why, size);
+	rc = open_families(s, (const char *const *)names, count, why, size);
 out:
 	rocksdb_list_column_families_destroy(names, count);
 	return rc;
@@ -277,8 +319,7 @@ open_any(struct store *s, struct store_log *log, char *why, size_t size)
 			    name);
 			return -1;
 		}
-		return open_families(
-		    s, (char **)(uintptr_t)fixed_names, STORE_FIXED, why, size);
+		return open_families(s, fixed_names, STORE_FIXED, why, size);
 	}
 	if (store_log_check(s->path, log, why, size) == -1)
 		return -1;
@@ -340,6 +381,8 @@ store_open(const struct store_options *options, char *why, size_t size)
 	s->synced = rocksdb_writeoptions_create();
 	rocksdb_writeoptions_set_sync(s->synced, 1);
 	s->reading = rocksdb_readoptions_create();
+	s->scanning = rocksdb_readoptions_create();
+	rocksdb_readoptions_set_prefix_same_as_start(s->scanning, 1);
 	if (open_any(s, &log, why, size) == 0) {
 		if (log.torn != 0)
 			log_warning("vault",
@@ -381,6 +424,7 @@ store_close(struct store *s)
 	if (s->db != NULL)
 		rocksdb_close(s->db);
 	rocksdb_readoptions_destroy(s->reading);
+	rocksdb_readoptions_destroy(s->scanning);
 	rocksdb_writeoptions_destroy(s->synced);
 	rocksdb_options_destroy(s->day_options);
 	rocksdb_options_destroy(s->options);

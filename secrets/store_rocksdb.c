@@ -210,7 +210,8 @@ store_get(struct store *s, uint32_t family, struct octets key, store_got *got,
 
 /*
  * Stand on the last key below `below`, or on the last one with prefix: no
- * key of ours goes on with eight octets 0xff.
+ * key of ours goes on with octets 0xff. As long as any key is, so that a
+ * filter by prefix takes it for one.
  */
 static void
 scan_start(rocksdb_iterator_t *it, const struct store_scan *scan)
@@ -225,9 +226,9 @@ scan_start(rocksdb_iterator_t *it, const struct store_scan *scan)
 	}
 	if (len > sizeof(past) - 8)
 		len = sizeof(past) - 8;
+	memset(past, 0xff, sizeof(past));
 	memcpy(past, scan->prefix.data, len);
-	memset(past + len, 0xff, 8);
-	rocksdb_iter_seek_for_prev(it, (const char *)past, len + 8);
+	rocksdb_iter_seek_for_prev(it, (const char *)past, sizeof(past));
 }
 
 static bool
@@ -258,7 +259,8 @@ store_scan(struct store *s, const struct store_scan *scan)
 		scan->done(scan->arg, STORE_OK);
 		return;
 	}
-	it = rocksdb_create_iterator_cf(s->db, s->reading, f->handle);
+	it = rocksdb_create_iterator_cf(s->db,
+	    f->number < STORE_DAY_FIRST ? s->reading : s->scanning, f->handle);
 	scan_start(it, scan);
 	while (rocksdb_iter_valid(it) && scan_row(it, scan))
 		rocksdb_iter_prev(it);

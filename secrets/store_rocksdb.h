@@ -24,7 +24,8 @@ struct store {
 	rocksdb_options_t *day_options;
 	rocksdb_writeoptions_t *synced;
 	rocksdb_readoptions_t *reading;
-	struct family *families; /* by number; the fixed ones first */
+	rocksdb_readoptions_t *scanning; /* by prefix, in a day */
+	struct family *families;	 /* by number; the fixed ones first */
 	size_t count;
 	uint32_t *days; /* the numbers after the fixed ones */
 	char *path;
