@@ -1,8 +1,9 @@
 /*
  * One mail client's session, from the first octet to the last. Its parts are
- * in session.c (life and states), commands.c (verbs), replies.c (the ordered
- * queue), login.c (AUTH), envelope.c (MAIL, RCPT), message.c (DATA),
- * upstream.c (the MSA), tracking.c (the keeper) and queries.c (XMTRK).
+ * in session.c (life and states), input.c (the client's lines), commands.c
+ * (verbs), replies.c (the ordered queue), login.c (AUTH), envelope.c (MAIL,
+ * RCPT), message.c (DATA), upstream.c (the MSA), tracking.c (the keeper) and
+ * queries.c (XMTRK).
  */
 #ifndef PROXY_SESSION_H
 #define PROXY_SESSION_H
@@ -101,8 +102,6 @@ void session_start(struct worker *, int fd, const struct sockaddr_storage *,
 struct session *session_find(struct worker *, uint64_t id);
 /* The one place where the state changes: logs it, refuses nonsense. */
 void session_enter(struct session *, enum session_state);
-/* Take the lines and octets that are there, as far as the state allows. */
-void session_process(struct session *);
 /* Say goodbye with a reply ("421 4.3.2 ...") and end. */
 void session_bye(struct session *, const char *reply);
 /* The client is gone or unwanted; what is at its MSA is finished. */
@@ -114,6 +113,11 @@ bool session_is_secure(const struct session *);
 bool session_logged_in(const struct session *);
 /* waybilld says that time is over. */
 void session_expire(struct session *);
+
+/* input.c */
+
+/* Take the lines and octets that are there, as far as the state allows. */
+void session_process(struct session *);
 
 /* commands.c */
 void commands_run(struct session *, const char *line, size_t len);
