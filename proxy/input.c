@@ -16,7 +16,7 @@ enum {
 };
 
 /* States in which the client's lines are commands or responses. */
-#define INPUT_TAKES_LINES                                                    \
+#define INPUT_TAKES_LINES                                                      \
 	(SESSION_CLEAR | SESSION_OPEN | SESSION_EXCHANGE | SESSION_IDLE |      \
 	    SESSION_MAIL | SESSION_BROKEN)
 
@@ -77,8 +77,8 @@ input_take_line(struct session *s)
 {
 	char copy[INPUT_RESPONSE_MAX + 1];
 	size_t len, used, have;
-	size_t max = s->state == SESSION_EXCHANGE ? INPUT_RESPONSE_MAX
-						  : INPUT_LINE_MAX;
+	size_t max =
+	    s->state == SESSION_EXCHANGE ? INPUT_RESPONSE_MAX : INPUT_LINE_MAX;
 	const char *line;
 
 	if (s->skipping)

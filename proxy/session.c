@@ -16,9 +16,7 @@
 #include "proxy/addresses.h"
 #include "proxy/worker.h"
 
-enum {
-	SESSION_REFUSED_LOG_MS = 1000
-};
+enum { SESSION_REFUSED_LOG_MS = 1000 };
 
 struct state_rule {
 	enum session_state state;
