@@ -10,7 +10,6 @@
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/kdf.h>
 #include <openssl/rand.h>
 
@@ -20,7 +19,10 @@ struct derived {
 	size_t len;
 };
 
-/* One context serves every box: the keeper has one thread. */
+/*
+ * One context serves every box and one every hash: the keeper has one thread,
+ * and OpenSSL looks an algorithm up by its name at each use that is not kept.
+ */
 static EVP_CIPHER_CTX *
 gcm_context(void)
 {
@@ -28,6 +30,41 @@ gcm_context(void)
 
 	if (ctx == NULL)
 		ctx = EVP_CIPHER_CTX_new();
+	return ctx;
+}
+
+static const EVP_CIPHER *
+gcm_cipher(void)
+{
+	static EVP_CIPHER *cipher;
+
+	if (cipher == NULL)
+		cipher = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+	return cipher;
+}
+
+static EVP_MAC_CTX *
+hmac_context(void)
+{
+	static EVP_MAC_CTX *ctx;
+	char digest[] = "SHA256";
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(
+		    OSSL_MAC_PARAM_DIGEST, digest, 0),
+		OSSL_PARAM_construct_end(),
+	};
+	EVP_MAC *mac;
+
+	if (ctx != NULL)
+		return ctx;
+	mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	if (mac != NULL)
+		ctx = EVP_MAC_CTX_new(mac);
+	EVP_MAC_free(mac);
+	if (ctx != NULL && EVP_MAC_CTX_set_params(ctx, params) != 1) {
+		EVP_MAC_CTX_free(ctx);
+		ctx = NULL;
+	}
 	return ctx;
 }
 
@@ -56,7 +93,7 @@ seal_close(const uint8_t key[SEAL_KEY_LEN], struct octets with,
 	int rc = -1;
 
 	if (ctx != NULL && RAND_bytes(out, SEAL_NONCE_LEN) == 1 &&
-	    EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, out) == 1)
+	    EVP_EncryptInit_ex(ctx, gcm_cipher(), NULL, key, out) == 1)
 		rc = gcm_close(ctx, with, plain, out + SEAL_NONCE_LEN);
 	EVP_CIPHER_CTX_reset(ctx);
 	return rc;
@@ -91,8 +128,7 @@ seal_open(const uint8_t key[SEAL_KEY_LEN], struct octets with,
 	text.data = box.data + SEAL_NONCE_LEN;
 	text.len = box.len - SEAL_OVERHEAD;
 	if (ctx != NULL &&
-	    EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, box.data) ==
-		1)
+	    EVP_DecryptInit_ex(ctx, gcm_cipher(), NULL, key, box.data) == 1)
 		rc = gcm_open(ctx, with, text, out);
 	EVP_CIPHER_CTX_reset(ctx);
 	if (rc == -1)
@@ -142,24 +178,37 @@ seal_derive(const uint8_t secret[SEAL_KEY_LEN], const char *purpose,
 }
 
 int
+seal_mac(const uint8_t key[SEAL_KEY_LEN], struct octets data,
+    uint8_t out[SEAL_MAC_LEN])
+{
+	EVP_MAC_CTX *ctx = hmac_context();
+	size_t len = 0;
+
+	if (ctx == NULL || EVP_MAC_init(ctx, key, SEAL_KEY_LEN, NULL) != 1 ||
+	    EVP_MAC_update(ctx, data.data, data.len) != 1 ||
+	    EVP_MAC_final(ctx, out, &len, SEAL_MAC_LEN) != 1)
+		return -1;
+	return len == SEAL_MAC_LEN ? 0 : -1;
+}
+
+int
 seal_hash(const uint8_t key[SEAL_KEY_LEN], const char *purpose,
     struct octets data, uint8_t out[SEAL_HASH_LEN])
 {
 	size_t purpose_len = strlen(purpose) + 1;
-	uint8_t mac[EVP_MAX_MD_SIZE];
+	uint8_t mac[SEAL_MAC_LEN];
 	uint8_t *input = malloc(purpose_len + data.len);
-	int rc = -1;
+	int rc;
 
 	if (input == NULL)
 		return -1;
 	memcpy(input, purpose, purpose_len);
 	if (data.len != 0)
 		memcpy(input + purpose_len, data.data, data.len);
-	if (HMAC(EVP_sha256(), key, SEAL_KEY_LEN, input, purpose_len + data.len,
-		mac, NULL) != NULL) {
+	rc = seal_mac(
+	    key, (struct octets){ input, purpose_len + data.len }, mac);
+	if (rc == 0)
 		memcpy(out, mac, SEAL_HASH_LEN);
-		rc = 0;
-	}
 	OPENSSL_cleanse(mac, sizeof(mac));
 	free(input);
 	return rc;

@@ -15,7 +15,8 @@ enum {
 	SEAL_NONCE_LEN = 12,
 	SEAL_TAG_LEN = 16,
 	SEAL_OVERHEAD = SEAL_NONCE_LEN + SEAL_TAG_LEN,
-	SEAL_HASH_LEN = 16
+	SEAL_HASH_LEN = 16,
+	SEAL_MAC_LEN = 32
 };
 
 /*
@@ -36,7 +37,11 @@ int seal_open(const uint8_t key[SEAL_KEY_LEN], struct octets with,
 int seal_derive(const uint8_t secret[SEAL_KEY_LEN], const char *purpose,
     uint8_t *out, size_t len) __attribute__((warn_unused_result));
 
-/* HMAC-SHA-256 over purpose, NUL and data, cut. Returns 0 or -1. */
+/* HMAC-SHA-256 (RFC 2104) over data. Returns 0 or -1. */
+int seal_mac(const uint8_t key[SEAL_KEY_LEN], struct octets data,
+    uint8_t out[SEAL_MAC_LEN]) __attribute__((warn_unused_result));
+
+/* The same over purpose, NUL and data, cut. Returns 0 or -1. */
 int seal_hash(const uint8_t key[SEAL_KEY_LEN], const char *purpose,
     struct octets data, uint8_t out[SEAL_HASH_LEN])
     __attribute__((warn_unused_result));
