@@ -210,9 +210,12 @@ process_start(
 	    event_new(base, p->control, EV_READ | EV_PERSIST, on_control, p);
 	if (p->readable == NULL || event_add(p->readable, NULL) != 0)
 		fatal("out of memory");
-	if (send_start(p, lasting) < 0)
-		log_error("control", "%s %u was told nothing: %s",
+	if (send_start(p, lasting) < 0) {
+		/* It would wait for ever: better it is started once more. */
+		log_error("control", "%s %u was told nothing: %s; killing it",
 		    role_name(p->role), p->index, strerror(errno));
+		kill(p->pid, SIGKILL);
+	}
 	return 0;
 }
 

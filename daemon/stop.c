@@ -59,8 +59,8 @@ stop_order(struct supervisor *s)
 		log_info("stopping", "sessions have %llu ms",
 		    (unsigned long long)ms);
 		notify_service_manager("STOPPING=1");
-		reload_abandon(s, "waybilld is stopping");
 		s->stop = STOP_PROXIES;
+		reload_abandon(s, "waybilld is stopping");
 		generation_stop_listening(s->current);
 		drain_role(s, ROLE_PROXY, ms);
 		break;

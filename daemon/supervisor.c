@@ -26,7 +26,8 @@ enum {
 	PAUSE_LONGEST_MS = 10000,
 	PAUSE_FORGOTTEN_MS = 60000, /* who lived longer starts anew */
 	KEEPER_HEAD_START_MS = 3000,
-	START_SLOW_MS = 30000
+	START_SLOW_MS = 30000,
+	STATUS_MAX = 700 /* octets of one; so that all of them fit */
 };
 
 static void
@@ -266,10 +267,11 @@ supervisor_start(struct supervisor *s)
 }
 
 static void
-heard_ready(struct process *p)
+heard_ready(struct process *p, struct frame_packet *packet)
 {
 	struct supervisor *s = p->supervisor;
 
+	(void)packet;
 	if (p->state != PROCESS_STARTING)
 		return;
 	process_set_state(p, PROCESS_READY);
@@ -285,6 +287,8 @@ heard_status(struct process *p, struct frame_packet *packet)
 {
 	struct octets text = wire_get_octets(&packet->body, WIRE_BODY_MAX);
 
+	if (text.len > STATUS_MAX)
+		text.len = STATUS_MAX;
 	free(p->status);
 	p->status = text.data != NULL
 	    ? strndup((const char *)text.data, text.len)
@@ -314,26 +318,32 @@ heard_outcome(struct process *p, struct frame_packet *packet)
 		    (int)text.len, text.data);
 }
 
+/* What a child may say to us, and which. */
+static const struct {
+	unsigned type;
+	bool keeper_only;
+	void (*hear)(struct process *, struct frame_packet *);
+} from_child[] = {
+	{ MSG_CHILD_READY, false, heard_ready },
+	{ MSG_CHILD_STATUS_IS, false, heard_status },
+	{ MSG_CHILD_SNAPSHOT_IS, true, heard_outcome },
+	{ MSG_CHILD_ACCEPT_CLOCK_IS, true, heard_outcome },
+};
+
 void
 supervisor_heard(struct process *p, struct frame_packet *packet)
 {
-	switch (packet->head.type) {
-	case MSG_CHILD_READY:
-		heard_ready(p);
-		break;
-	case MSG_CHILD_STATUS_IS:
-		heard_status(p, packet);
-		break;
-	case MSG_CHILD_SNAPSHOT_IS:
-	case MSG_CHILD_ACCEPT_CLOCK_IS:
-		heard_outcome(p, packet);
-		break;
-	default:
-		log_error("control", "%s %u says %s; killing it",
-		    role_name(p->role), p->index,
-		    message_name(packet->head.type));
-		kill(p->pid, SIGKILL);
+	for (size_t i = 0; i < sizeof(from_child) / sizeof(from_child[0]);
+	     i++) {
+		if (from_child[i].type != packet->head.type ||
+		    (from_child[i].keeper_only && p->role != ROLE_KEEPER))
+			continue;
+		from_child[i].hear(p, packet);
+		return;
 	}
+	log_error("control", "%s %u says %s; killing it", role_name(p->role),
+	    p->index, message_name(packet->head.type));
+	kill(p->pid, SIGKILL);
 }
 
 /* May it stay away? Extra auth workers leave when they have nothing to do. */
@@ -342,9 +352,12 @@ is_needed(const struct process *p, enum process_state was, int status)
 {
 	const struct supervisor *s = p->supervisor;
 
-	if (s->stop != STOP_NOT || was == PROCESS_DRAINING)
+	if (was == PROCESS_DRAINING)
 		return false;
-	if (p->role != ROLE_KEEPER && p->generation != s->current)
+	/* Sessions that drain still have their messages settled. */
+	if (p->role == ROLE_KEEPER)
+		return s->stop < STOP_KEEPER;
+	if (s->stop != STOP_NOT || p->generation != s->current)
 		return false;
 	return !(p->role == ROLE_AUTH && status == 0 &&
 	    p->index >= (uint32_t)s->current->conf->auth.workers);

@@ -1,0 +1,244 @@
+/*
+ * Who is started again, who is not, and who is killed: over children that do
+ * nothing but sleep.
+ */
+#include "daemon/supervisor.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/frame.h"
+#include "common/messages.h"
+#include "common/tls_testing.h"
+#include "common/turn.h"
+#include "conf/conf.h"
+#include "daemon/reload.h"
+
+static char directory[] = "/tmp/supervisor-test-XXXXXX";
+static char file[100];
+static struct supervisor s;
+static struct frame_packet packet;
+
+static void
+write_file(const char *name, const char *text, mode_t mode)
+{
+	char path[200];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+	assert_int_equal(chmod(path, mode), 0);
+}
+
+static const char *const names[] = { "waybill-keeper", "waybill-auth",
+	"waybill-proxy", "cert.pem", "key.pem", "waybill.conf" };
+
+static int
+make_directory(void **state)
+{
+	struct tls_testing_pair pair;
+	char text[1000];
+
+	(void)state;
+	if (mkdtemp(directory) == NULL)
+		return -1;
+	setenv("WAYBILL_LIBEXEC", directory, 1);
+	for (size_t i = 0; i < 3; i++)
+		write_file(names[i], "#!/bin/sh\nexec sleep 60\n", 0755);
+	tls_testing_make(&pair);
+	write_file("cert.pem", pair.certificate, 0600);
+	write_file("key.pem", pair.key, 0600);
+	snprintf(text, sizeof(text),
+	    "hostname = \"a.example\"\nworkers = 1\n"
+	    "user_proxy = \"root\"\nuser_auth = \"root\"\n"
+	    "user_keeper = \"root\"\nauth { workers = 1 }\n"
+	    "listen \"a\" { address = \"127.0.0.1\" port = 0 }\n"
+	    "tls { certificate = \"%s/cert.pem\" key = \"%s/key.pem\" }\n"
+	    "msa \"m\" { address = \"127.0.0.1\" }\n",
+	    directory, directory);
+	write_file("waybill.conf", text, 0600);
+	snprintf(file, sizeof(file), "%s/waybill.conf", directory);
+	return 0;
+}
+
+static int
+remove_directory(void **state)
+{
+	char path[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
+		unlink(path);
+	}
+	return rmdir(directory);
+}
+
+static int
+make_supervisor(void **state)
+{
+	char why[300];
+
+	(void)state;
+	s = (struct supervisor){ .lasting = { -1, -1, -1, -1, -1 },
+		.file = file,
+		.base = event_base_new() };
+	TAILQ_INIT(&s.processes);
+	s.current = generation_new(
+	    conf_read(file), ++s.last_number, NULL, why, sizeof(why));
+	return s.current != NULL ? 0 : -1;
+}
+
+static int
+end_supervisor(void **state)
+{
+	struct process *p;
+
+	(void)state;
+	TAILQ_FOREACH(p, &s.processes, next)
+		if (p->pid > 0) {
+			kill(p->pid, SIGKILL);
+			waitpid(p->pid, NULL, 0);
+		}
+	supervisor_free(&s);
+	event_base_free(s.base);
+	return 0;
+}
+
+static void
+wait_for_an_end(void)
+{
+	siginfo_t info;
+
+	assert_int_equal(waitid(P_ALL, 0, &info, WEXITED | WNOWAIT), 0);
+	supervisor_reap(&s);
+	turn_end();
+}
+
+static void
+a_child_says(struct process *p, unsigned type)
+{
+	static const uint8_t done_and_no_text[] = { 1, 0, 0, 0, 0 };
+
+	packet.head.type = type;
+	wire_read(&packet.body, done_and_no_text, sizeof(done_and_no_text));
+	supervisor_heard(p, &packet);
+}
+
+/* Somebody who took a proxy over does not speak for the keeper. */
+static void
+only_the_keeper_answers_for_the_keeper(void **state)
+{
+	static const unsigned types[] = { MSG_CHILD_SNAPSHOT_IS,
+		MSG_CHILD_ACCEPT_CLOCK_IS };
+	struct process *keeper = supervisor_add(&s, ROLE_KEEPER, 0, s.current);
+	struct process *proxy = supervisor_add(&s, ROLE_PROXY, 0, s.current);
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		a_child_says(keeper, types[i]);
+		if (proxy->state == PROCESS_RESTING)
+			assert_int_equal(
+			    process_start(proxy, s.base, &s.lasting), 0);
+		a_child_says(proxy, types[i]);
+		wait_for_an_end();
+		assert_int_equal(proxy->state, PROCESS_RESTING);
+		assert_int_equal(keeper->state, PROCESS_STARTING);
+	}
+}
+
+static void
+a_long_status_is_cut(void **state)
+{
+	static uint8_t body[4 + 60000] = { 0, 0, 60000 >> 8, 60000 & 255 };
+	struct process *p = supervisor_add(&s, ROLE_PROXY, 0, s.current);
+
+	(void)state;
+	memset(body + 4, 'x', sizeof(body) - 4);
+	packet.head.type = MSG_CHILD_STATUS_IS;
+	wire_read(&packet.body, body, sizeof(body));
+	supervisor_heard(p, &packet);
+	assert_int_equal(strlen(p->status), 700);
+}
+
+static void
+the_keeper_is_needed_until_the_sessions_are_over(void **state)
+{
+	struct process *keeper = supervisor_add(&s, ROLE_KEEPER, 0, s.current);
+	struct process *proxy = supervisor_add(&s, ROLE_PROXY, 0, s.current);
+
+	(void)state;
+	stop_order(&s);
+	assert_int_equal(s.stop, STOP_PROXIES);
+	kill(keeper->pid, SIGKILL);
+	wait_for_an_end();
+	assert_int_equal(supervisor_count(&s, ROLE_KEEPER, NULL), 1);
+	while (keeper->pid == 0)
+		event_base_loop(s.base, EVLOOP_ONCE);
+	kill(proxy->pid, SIGKILL);
+	wait_for_an_end();
+	assert_int_equal(s.stop, STOP_KEEPER);
+	kill(keeper->pid, SIGKILL);
+	wait_for_an_end();
+	assert_int_equal(s.stop, STOP_DONE);
+}
+
+static void
+a_stop_ends_reloads_that_wait_too(void **state)
+{
+	(void)state;
+	s.all_started = true;
+	reload_begin(&s);
+	assert_non_null(s.reload);
+	reload_begin(&s);
+	assert_int_equal(s.last_number, 2);
+	stop_order(&s);
+	assert_null(s.reload);
+	assert_int_equal(s.last_number, 2);
+}
+
+static void
+whoever_cannot_be_told_is_started_again(void **state)
+{
+	struct process *p;
+
+	(void)state;
+	s.lasting.children_lock = 1000000; /* no descriptor */
+	p = supervisor_add(&s, ROLE_PROXY, 0, s.current);
+	wait_for_an_end();
+	assert_int_equal(p->state, PROCESS_RESTING);
+	assert_int_equal(p->restarts, 1);
+	s.lasting.children_lock = -1;
+}
+
+#define CASE(f)                                                                \
+	cmocka_unit_test_setup_teardown(f, make_supervisor, end_supervisor)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(only_the_keeper_answers_for_the_keeper),
+		CASE(a_long_status_is_cut),
+		CASE(the_keeper_is_needed_until_the_sessions_are_over),
+		CASE(a_stop_ends_reloads_that_wait_too),
+		CASE(whoever_cannot_be_told_is_started_again),
+	};
+
+	alarm(60);
+	return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}
