@@ -8,10 +8,10 @@ behave while they run, read what they were sent.
         message = hop.wait_messages(1)[0]
         message["parameters"]["MTRK"], message["raw"]
 
-The record's events: ready, open, read (octets), command (line; read: the number of
-the read in which it arrived, so commands of one write share it), violation
-(why), message, cut (lost within a message, RawMsa only), close.  Each has
-session (1, 2, ...) and t (time.time()).
+The record's events: ready, open, read (octets), command (line; read: the
+number of the read in which it arrived, so commands of one write share it),
+violation (why), message, cut (lost within a message, whose last octets are in
+tail; RawMsa only), close.  Each has session (1, 2, ...) and t (time.time()).
 """
 
 import base64

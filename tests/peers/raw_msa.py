@@ -87,7 +87,9 @@ class Session:
             try:
                 await self.fill()
             except Closed:
-                self.recorder.write(self.number, "cut", size=size)
+                self.recorder.write(self.number, "cut", size=size,
+                                    tail=(last + self.buffer)[-8:].decode(
+                                        "latin-1"))
                 raise
 
     async def command(self, line):
