@@ -4,9 +4,7 @@
  */
 #include "secrets/vault_fixture.h"
 
-#include <dirent.h>
 #include <signal.h>
-#include <sys/wait.h>
 
 #define MINTED 50
 
@@ -14,22 +12,12 @@ static struct minted minted[MINTED];
 
 /* This program again, for a part that ends by SIGKILL. */
 static void
-crash(const char *part)
+crash(const char *name_of_part)
 {
-	char name[] = "/tmp/waybill-minted-XXXXXX", path[] = "/proc/self/exe";
-	char fd_text[16], now[32];
-	int fd = mkstemp(name), status;
-	pid_t pid;
+	char name[] = "/tmp/waybill-minted-XXXXXX";
+	int fd = mkstemp(name);
 
-	snprintf(fd_text, sizeof(fd_text), "%d", fd);
-	snprintf(now, sizeof(now), "%llu", (unsigned long long)fx.now);
-	pid = fork();
-	if (pid == 0) {
-		execl(path, path, part, fx.dir, now, fd_text, (char *)NULL);
-		_exit(127);
-	}
-	waitpid(pid, &status, 0);
-	assert_true(WIFSIGNALED(status));
+	assert_int_equal(fx_play(name_of_part, dup(fd)), -1);
 	assert_int_equal(pread(fd, minted, sizeof(minted), 0), sizeof(minted));
 	close(fd);
 	unlink(name);

@@ -216,27 +216,49 @@ order_status(char *out, size_t size)
 		vault_status(keeper.vault, out + len, size - (size_t)len);
 }
 
+/* Returns NULL where conf may be used, else why not. */
 static const char *
-order_snapshot(int fd)
+refuse_conf(const struct conf *conf)
 {
 	static char why[256];
-	struct conf *conf = conf_snapshot_read(fd, CONF_FOR_KEEPER);
 	const char *differs;
 
 	if (conf == NULL)
 		return "the snapshot cannot be read";
 	differs = conf_vault_differs(keeper.conf, conf);
-	if (differs != NULL) {
-		snprintf(why, sizeof(why),
-		    "vault.%s cannot change while the keeper runs: "
-		    "stop and start waybilld",
-		    differs);
+	if (differs == NULL)
+		return NULL;
+	snprintf(why, sizeof(why),
+	    "vault.%s cannot change while the keeper runs: stop and start "
+	    "waybilld",
+	    differs);
+	return why;
+}
+
+static void
+close_if_open(int fd)
+{
+	if (fd != -1)
+		close(fd);
+}
+
+static const char *
+order_snapshot(int fd, int log)
+{
+	struct conf *conf = conf_snapshot_read(fd, CONF_FOR_KEEPER);
+	const char *why = refuse_conf(conf);
+
+	close_if_open(fd);
+	if (why != NULL) {
+		close_if_open(log);
 		conf_free(conf);
 		return why;
 	}
 	conf_free(keeper.conf);
 	keeper.conf = conf;
-	log_start("waybill-keeper", &conf->log, keeper.log_fd);
+	log_start("waybill-keeper", &conf->log, log);
+	close_if_open(keeper.log_fd);
+	keeper.log_fd = log;
 	take_settings();
 	return NULL;
 }
