@@ -52,26 +52,37 @@ require_control(void)
 	exit(2);
 }
 
-static void
-read_start(struct child_start *start)
+/*
+ * The descriptors of the packet by their names, the last of its body; they
+ * are start's then. Returns 0, or -1 for a packet that is wrong.
+ */
+static int
+read_names(struct child_start *start)
 {
 	struct wire_in *body = &packet.body;
-	unsigned count;
+	unsigned count = wire_get_u16(body);
 
-	memset(start, 0, sizeof(*start));
-	start->generation = wire_get_u32(body);
-	start->index = wire_get_u32(body);
-	count = wire_get_u16(body);
 	if (count > CHILD_FDS_MAX || count != packet.fd_count)
-		fatal("waybilld sent %zu descriptors with %u names",
-		    packet.fd_count, count);
+		return -1;
 	for (unsigned i = 0; i < count; i++) {
 		wire_get_text(
 		    body, start->fds[i].name, sizeof(start->fds[i].name));
 		start->fds[i].fd = packet.fds[i];
 	}
-	start->count = count;
 	if (wire_end(body) == -1)
+		return -1;
+	start->count = count;
+	packet.fd_count = 0;
+	return 0;
+}
+
+static void
+read_start(struct child_start *start)
+{
+	memset(start, 0, sizeof(*start));
+	start->generation = wire_get_u32(&packet.body);
+	start->index = wire_get_u32(&packet.body);
+	if (read_names(start) == -1)
 		fatal("waybilld's first message is malformed");
 }
 
@@ -209,16 +220,17 @@ static int
 order_snapshot(void)
 {
 	const char *refused = "this process takes no new snapshot";
-	char name[CHILD_NAME_MAX + 1];
+	static struct child_start names;
+	int snapshot, log;
 
-	if (wire_get_u16(&packet.body) != 1)
-		return -1;
-	wire_get_text(&packet.body, name, sizeof(name));
-	if (wire_end(&packet.body) == -1 || packet.fd_count != 1)
-		return -1;
 	if (child.orders->snapshot != NULL) {
-		refused = child.orders->snapshot(packet.fds[0]);
-		packet.fd_count = 0;
+		if (read_names(&names) == -1)
+			return -1;
+		snapshot = child_take_fd(&names, "snapshot");
+		log = child_take_fd(&names, "log");
+		refused = child.orders->snapshot(snapshot, log);
+		while (names.count > 0)
+			close(names.fds[--names.count].fd);
 	}
 	say_outcome(MSG_CHILD_SNAPSHOT_IS, refused == NULL,
 	    refused != NULL ? refused : "");

@@ -52,8 +52,11 @@ struct child_orders {
 	void (*drain)(uint64_t ms);
 	/* Write key=value pairs, separated by spaces. */
 	void (*status)(char *out, size_t size);
-	/* Keeper: a new snapshot; fd is its own to close. NULL, or why not. */
-	const char *(*snapshot)(int fd);
+	/*
+	 * Keeper: a new snapshot, and the log file or -1; both are its own to
+	 * close. NULL, or why not.
+	 */
+	const char *(*snapshot)(int fd, int log);
 	/* Keeper: the operator confirms the clock; writes what was done. */
 	bool (*accept_clock)(char *out, size_t size);
 };

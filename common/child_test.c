@@ -40,14 +40,23 @@ status(char *out, size_t size)
 }
 
 static const char *
-snapshot(int fd)
+snapshot(int fd, int log)
 {
-	size_t len = 0;
+	static int first = -1;
+	size_t len = 0, log_len = 0;
 	char *text = child_read_fd(fd, &len);
-	int bad = text == NULL || strcmp(text, "new one") != 0 || len != 7;
+	char *log_text = child_read_fd(log, &log_len);
+	int bad = text == NULL || strcmp(text, "new one") != 0 || len != 7 ||
+	    log_text == NULL || strcmp(log_text, "new log") != 0;
 
+	/* Nothing is left open from one to the next. */
+	if (first == -1)
+		first = fd;
+	bad = bad || fd != first;
 	free(text);
+	free(log_text);
 	close(fd);
+	close(log);
 	return bad ? "unreadable" : NULL;
 }
 
@@ -154,7 +163,7 @@ orders_are_answered(void **state)
 {
 	struct wire_out body = { 0 };
 	char text[64];
-	int control, fd;
+	int control, fds[2];
 	pid_t pid = start_child(&control);
 
 	(void)state;
@@ -166,14 +175,19 @@ orders_are_answered(void **state)
 	assert_int_equal(wire_end(&packet.body), 0);
 	assert_string_equal(text, "sessions=3 mails=4");
 
-	wire_put_u16(&body, 1);
+	wire_put_u16(&body, 2);
+	wire_put_text(&body, "log");
 	wire_put_text(&body, "snapshot");
-	fd = file_of("new one");
-	say(control, MSG_CHILD_SNAPSHOT, &body, &fd, 1);
-	assert_int_equal(frame_receive(control, &packet), 1);
-	assert_int_equal(packet.head.type, MSG_CHILD_SNAPSHOT_IS);
-	assert_int_equal(wire_get_u8(&packet.body), 1);
-	close(fd);
+	fds[0] = file_of("new log");
+	fds[1] = file_of("new one");
+	for (int i = 0; i < 2; i++) {
+		say(control, MSG_CHILD_SNAPSHOT, &body, fds, 2);
+		assert_int_equal(frame_receive(control, &packet), 1);
+		assert_int_equal(packet.head.type, MSG_CHILD_SNAPSHOT_IS);
+		assert_int_equal(wire_get_u8(&packet.body), 1);
+	}
+	close(fds[0]);
+	close(fds[1]);
 
 	say(control, MSG_CHILD_ACCEPT_CLOCK, NULL, NULL, 0);
 	assert_int_equal(frame_receive(control, &packet), 1);

@@ -20,7 +20,7 @@
 	M(4, CHILD_STATUS, 0, "how are you?")                                  \
 	M(5, CHILD_STATUS_IS, 65536, "text: key=value, separated by spaces")   \
 	M(6, CHILD_SNAPSHOT, 64,                                               \
-	    "keeper: u16 1, name; one snapshot comes along")                   \
+	    "keeper: u16 n, n names; snapshot and log, if any, come along")    \
 	M(7, CHILD_SNAPSHOT_IS, 4096, "u8 taken, text: why not")               \
 	M(8, CHILD_ACCEPT_CLOCK, 0, "keeper: the operator confirms the clock") \
 	M(9, CHILD_ACCEPT_CLOCK_IS, 4096, "u8 done, text")                     \

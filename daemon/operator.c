@@ -183,7 +183,7 @@ answer_ask_status(struct asker *asker, uint64_t id, struct wire_in *body)
 		if (p->state != PROCESS_READY && p->state != PROCESS_DRAINING)
 			continue;
 		p->asked = ++o->last_question;
-		process_say(p, MSG_CHILD_STATUS, p->asked, NULL, -1);
+		process_say(p, MSG_CHILD_STATUS, p->asked, NULL);
 	}
 	operator_heard_status(o->supervisor);
 	return 0;
@@ -230,7 +230,7 @@ answer_accept_clock(struct asker *asker, uint64_t id, struct wire_in *body)
 	if (p == NULL)
 		answer_one(o, &w, false, "the keeper does not run");
 	else if (wait_for(o, OPERATOR_WAITS_CLOCK, &w, CLOCK_WAIT_MS))
-		process_say(p, MSG_CHILD_ACCEPT_CLOCK, 0, NULL, -1);
+		process_say(p, MSG_CHILD_ACCEPT_CLOCK, 0, NULL);
 	return 0;
 }
 

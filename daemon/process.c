@@ -219,19 +219,43 @@ process_start(
 	return 0;
 }
 
-void
-process_say(struct process *p, unsigned type, uint64_t id,
-    const struct wire_out *body, int fd)
+static void
+say(struct process *p, const struct frame_head *head,
+    const struct wire_out *body, const int *fds, size_t count)
 {
-	struct frame_head head = { .type = type, .id = id };
-
 	if (p->control < 0 ||
-	    frame_send(p->control, &head, body, &fd, fd >= 0) == 0)
+	    frame_send(p->control, head, body, fds, count) == 0)
 		return;
 	if (errno != EPIPE && errno != ECONNRESET)
 		log_warning("control", "%s did not reach %s %u: %s",
-		    message_name(type), role_name(p->role), p->index,
+		    message_name(head->type), role_name(p->role), p->index,
 		    strerror(errno));
+}
+
+void
+process_say(
+    struct process *p, unsigned type, uint64_t id, const struct wire_out *body)
+{
+	struct frame_head head = { .type = type, .id = id };
+
+	say(p, &head, body, NULL, 0);
+}
+
+void
+process_snapshot(struct process *p)
+{
+	static const char *const names[] = { "snapshot", "log" };
+	struct frame_head head = { .type = MSG_CHILD_SNAPSHOT };
+	const int fds[] = { p->generation->snapshot, p->generation->log };
+	size_t count = fds[1] >= 0 ? 2 : 1;
+	struct wire_out body = { 0 };
+
+	wire_begin(&body);
+	wire_put_u16(&body, (uint16_t)count);
+	for (size_t i = 0; i < count; i++)
+		wire_put_text(&body, names[i]);
+	say(p, &head, &body, fds, count);
+	wire_free(&body);
 }
 
 void
@@ -242,7 +266,7 @@ process_drain(struct process *p, uint64_t ms)
 	process_set_state(p, PROCESS_DRAINING);
 	wire_begin(&body);
 	wire_put_u64(&body, ms);
-	process_say(p, MSG_CHILD_DRAIN, 0, &body, -1);
+	process_say(p, MSG_CHILD_DRAIN, 0, &body);
 	wire_free(&body);
 }
 

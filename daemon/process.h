@@ -61,10 +61,12 @@ void process_set_state(struct process *, enum process_state);
 int process_start(struct process *, struct event_base *, const struct lasting *)
     __attribute__((warn_unused_result));
 
-/* Say something to it, with descriptor fd or -1. What it cannot take now is
- * logged and lost. */
+/* Say something to it. What it cannot take now is logged and lost. */
 void process_say(struct process *, unsigned type, uint64_t id,
-    const struct wire_out *body, int fd);
+    const struct wire_out *body);
+
+/* CHILD_SNAPSHOT: the configuration and log file of its generation. */
+void process_snapshot(struct process *);
 
 /* CHILD_DRAIN: end within ms. */
 void process_drain(struct process *, uint64_t ms);

@@ -180,21 +180,15 @@ drain_old(struct supervisor *s, const struct generation *old)
 static void
 tell_keeper(struct supervisor *s)
 {
-	struct wire_out body = { 0 };
 	struct process *p;
 
-	wire_begin(&body);
-	wire_put_u16(&body, 1);
-	wire_put_text(&body, "snapshot");
 	TAILQ_FOREACH(p, &s->processes, next) {
 		if (p->role != ROLE_KEEPER)
 			continue;
 		generation_release(p->generation);
 		p->generation = generation_hold(s->current);
-		process_say(
-		    p, MSG_CHILD_SNAPSHOT, 0, &body, s->current->snapshot);
+		process_snapshot(p);
 	}
-	wire_free(&body);
 }
 
 void
