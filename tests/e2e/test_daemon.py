@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -177,6 +178,13 @@ def test_the_log_file_is_opened_again_at_reload(start_waybill, strict_hop):
     assert waybill.ctl("reload").returncode == 0
     waybill.submit("alice", "bob@example.test", MESSAGE)
     wait_until(lambda: "waybill-proxy[" in path.read_text(), 10, "the log")
+    # The keeper, too, though it is still the same one: that, and no more.
+    keeper, = processes(waybill, "keeper")
+    fds = pathlib.Path(f"/proc/{keeper['pid']}/fd")
+    held = [os.readlink(fd) for fd in fds.iterdir()]
+    assert str(path) in held
+    assert not [name for name in held
+                if "waybill.log.1" in name or "waybill-conf" in name]
 
 
 def test_a_bad_configuration_changes_nothing(start_waybill, strict_hop):
