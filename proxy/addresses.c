@@ -58,7 +58,7 @@ addresses_find(uint64_t key)
 {
 	struct address *a;
 
-	LIST_FOREACH (a, &buckets[key % ADDRESSES_BUCKETS], next) {
+	LIST_FOREACH(a, &buckets[key % ADDRESSES_BUCKETS], next) {
 		if (a->key == key)
 			return a;
 	}
