@@ -111,11 +111,22 @@ check_path(struct conf_reading *r, const char *section, const char *option,
 	    option, path);
 }
 
+/* Is path the directory, or inside of it? */
+static bool
+is_within(const char *path, const char *directory)
+{
+	size_t len = strlen(directory);
+
+	while (len > 1 && directory[len - 1] == '/')
+		len--;
+	return strncmp(directory, path, len) == 0 &&
+	    (path[len] == '\0' || path[len] == '/');
+}
+
 static void
 check_paths(struct conf_reading *r)
 {
 	const struct conf *c = r->conf;
-	size_t len = strlen(c->vault.path);
 
 	check_path(r, "", "run_dir", c->run_dir);
 	check_path(r, "tls", "certificate", c->tls.certificate);
@@ -123,8 +134,7 @@ check_paths(struct conf_reading *r)
 	check_path(r, "vault", "path", c->vault.path);
 	check_path(r, "vault", "keys", c->vault.keys);
 	check_path(r, "log", "file", c->log.file);
-	if (strncmp(c->vault.path, c->vault.keys, len) == 0 &&
-	    (c->vault.keys[len] == '\0' || c->vault.keys[len] == '/'))
+	if (is_within(c->vault.keys, c->vault.path))
 		conf_mistake(r, conf_line(r, "vault", "", "keys"),
 		    "the master keys lie in the vault itself; give keys a "
 		    "directory of its own");

@@ -288,6 +288,9 @@ static const struct {
 	{ "vault { path = /a keys = /a/b }",
 	    "f:5: the master keys lie in the vault itself; give keys a "
 	    "directory of its own\n" },
+	{ "vault { path = /a// keys = /a/b }",
+	    "f:5: the master keys lie in the vault itself; give keys a "
+	    "directory of its own\n" },
 	{ "log { target = file }",
 	    "f:5: target = \"file\" without a file; set file = "
 	    "\"/var/log/waybill.log\"\n" },

@@ -333,11 +333,20 @@ conf_value_default(const struct conf_option *option, void *member)
 	return conf_value_set(option, option->normal, member, why, sizeof(why));
 }
 
+/* Options of libsasl2 may hold passwords, and not every role needs them. */
+static void
+clear_text(char *text)
+{
+	if (text != NULL)
+		explicit_bzero(text, strlen(text));
+	free(text);
+}
+
 static void
 clear_list(struct conf_list *list)
 {
 	for (size_t i = 0; i < list->count; i++)
-		free(list->item[i]);
+		clear_text(list->item[i]);
 	free(list->item);
 	*list = (struct conf_list){ NULL, 0 };
 }
@@ -347,7 +356,7 @@ conf_value_clear(const struct conf_option *option, void *member)
 {
 	switch (option->kind) {
 	case CONF_KIND_TEXT:
-		free(*(char **)member);
+		clear_text(*(char **)member);
 		*(char **)member = NULL;
 		break;
 	case CONF_KIND_LIST:
