@@ -12,6 +12,13 @@
 #include "proxy/worker.h"
 
 /*
+ * Octets that all recipients of a record may take, so that the record with
+ * the rest at its longest is no longer than a message to the keeper may be,
+ * and what one takes beside its address and reply.
+ */
+enum { RCPTS_OCTETS_MAX = WIRE_BODY_MAX - 8192, RCPT_OCTETS = 4 + 2 + 4 };
+
+/*
  * A client's own ENVID that is not local@fqhn (RFC 3885 3.2) makes a message
  * that is remembered but cannot be tracked.
  */
@@ -111,14 +118,29 @@ tracking_flags(const struct transaction *t)
 	return (uint8_t)flags;
 }
 
+/* How many recipients a record has room for; *room is what they leave. */
+static uint32_t
+tracking_rcpts_fit(const struct transaction *t, size_t *room)
+{
+	uint32_t n;
+	size_t len;
+
+	for (n = 0; n < t->rcpt_count && n < RECORD_RECIPIENTS_MAX; n++) {
+		len = RCPT_OCTETS + strlen(t->rcpts[n].address);
+		if (len > *room)
+			break;
+		*room -= len;
+	}
+	return n;
+}
+
+/* A record that gets too long loses replies first, then recipients. */
 static void
 tracking_fill_rcpts(const struct transaction *t, struct mail_record *r)
 {
-	size_t i;
+	size_t i, len, room = RCPTS_OCTETS_MAX;
 
-	r->recipient_count = (uint32_t)(t->rcpt_count < RECORD_RECIPIENTS_MAX
-		? t->rcpt_count
-		: RECORD_RECIPIENTS_MAX);
+	r->recipient_count = tracking_rcpts_fit(t, &room);
 	r->recipients = calloc(r->recipient_count + 1, sizeof(*r->recipients));
 	if (r->recipients == NULL)
 		fatal("out of memory");
@@ -127,8 +149,11 @@ tracking_fill_rcpts(const struct transaction *t, struct mail_record *r)
 
 		r->recipients[i].address = tracking_octets(rcpt->address);
 		r->recipients[i].code = rcpt->code;
-		if (rcpt->reply != NULL)
-			r->recipients[i].reply = tracking_octets(rcpt->reply);
+		len = rcpt->reply == NULL ? 0 : strlen(rcpt->reply);
+		if (len == 0 || len > room)
+			continue;
+		r->recipients[i].reply = tracking_octets(rcpt->reply);
+		room -= len;
 	}
 }
 
