@@ -28,8 +28,9 @@ LIBS_proxy   = -levent_core -levent_extra -lssl -lcrypto
 LIBS_auth    = -levent_core -lsasl2 -lcrypto
 LIBS_secrets = -levent_core -lrocksdb -lcrypto
 LIBS_token   = -lconfuse -lssl -lcrypto
+LIBS_track   = -levent_core -lcrypto -ljansson
 
-FOLDERS  = common conf daemon proxy auth secrets token
+FOLDERS  = common conf daemon proxy auth secrets token track
 # The main file of a program has the program's name; *_test.c are tests.
 MAINS    = daemon/waybilld.c daemon/waybillctl.c proxy/waybill-proxy.c \
 	   auth/waybill-auth.c secrets/waybill-keeper.c token/waybill.c
@@ -110,7 +111,7 @@ install-%:
 # Fuzzers drive the real parsers; clang only.
 FUZZ_SECONDS ?= 30
 FUZZERS  = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_LIBS = proxy secrets token conf common
+FUZZ_LIBS = proxy secrets token track conf common
 FUZZ_ARCHIVES = $(foreach f,$(FUZZ_LIBS),$(BUILD)/obj/$(f).a)
 
 fuzz: install-lint
@@ -124,7 +125,8 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_ARCHIVES)
 	@echo 'link $@'
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fsanitize=fuzzer -pie -o $@ $< \
 	    -Wl,--start-group $(FUZZ_ARCHIVES) -Wl,--end-group \
-	    -Wl,--as-needed $(LIBS_token) $(LIBS_secrets) $(LIBS_proxy)
+	    -Wl,--as-needed $(LIBS_token) $(LIBS_secrets) $(LIBS_proxy) \
+	    $(LIBS_track)
 
 # Warnings of both compilers, form, and two checkers.
 HEADERS  = $(foreach f,$(FOLDERS),$(wildcard $(f)/*.h))
