@@ -28,6 +28,18 @@ tracking_is_possible(const struct mail_params *p)
 	return (p->given & PARAM_ENVID) == 0 || p->envid_unique;
 }
 
+static void
+tracking_log_untracked(const struct session *s, const char *reason)
+{
+	struct log_line l;
+
+	log_begin(&l, LOG_IS_WARNING, "untracked");
+	log_session(&l, s->id);
+	log_text(&l, "user", s->ticket.account);
+	log_text(&l, "reason", reason);
+	log_end(&l);
+}
+
 bool
 tracking_mint(struct session *s)
 {
@@ -51,6 +63,7 @@ tracking_mint(struct session *s)
 	}
 	if (keeper_mint(&s->w->keeper, &mint, s->id))
 		return true;
+	tracking_log_untracked(s, "the keeper is silent");
 	s->mail->mint = MINT_GIVEN_UP;
 	return false;
 }
@@ -71,10 +84,10 @@ tracking_on_minted(void *arg, uint64_t who, const struct minted *minted)
 	if (minted->status == KEEPER_OK && t->envid[0] == '\0')
 		memcpy(t->envid, minted->envid, sizeof(t->envid));
 	if (minted->status != KEEPER_OK && minted->status != KEEPER_LIMITED) {
-		log_warning("untracked",
-		    "session=%016llx: no mint "
-		    "(status %u)",
-		    (unsigned long long)s->id, minted->status);
+		tracking_log_untracked(s,
+		    minted->status == KEEPER_REFUSED
+			? "the keeper refuses the ticket"
+			: "no ENVID could be had in time");
 		t->mint = MINT_GIVEN_UP;
 	}
 	envelope_go(s);

@@ -124,6 +124,20 @@ upstream_log_lost(const struct session *s, const char *why)
 	log_end(&l);
 }
 
+/* It refuses what the client knows nothing of, and goes on. */
+static void
+upstream_log_refused(const struct session *s, const struct reply *reply)
+{
+	struct log_line l;
+
+	log_begin(&l, LOG_IS_WARNING, "msa_refused");
+	log_session(&l, s->id);
+	log_octets(&l, "reply",
+	    (struct octets){ (const uint8_t *)reply->text + reply->last,
+		reply->len - reply->last - 2 });
+	log_end(&l);
+}
+
 /* The message is out, but not what became of it: never forgotten. */
 static void
 upstream_lost_answer(struct session *s)
@@ -278,9 +292,7 @@ upstream_replied(struct session *s, const struct reply *reply)
 		break;
 	case REPLY_TO_OURS:
 		if (reply->code / 100 != 2)
-			log_warning("msa_refused", "%.*s",
-			    (int)(reply->len > 200 ? 200 : reply->len),
-			    reply->text);
+			upstream_log_refused(s, reply);
 		replies_answer(&s->replies, s->client, NULL, 0);
 		envelope_go(s);
 		break;

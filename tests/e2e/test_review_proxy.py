@@ -55,3 +55,27 @@ def test_long_replies_are_cut_before_recipients(start_waybill, raw_msa):
     assert shown[0]["text"].startswith("2.1.5 yyy")
     assert shown[-1]["code"] == "250" and shown[-1]["text"] == ""
     client.quit()
+
+
+def test_an_untracked_message_names_its_session(start_waybill, strict_hop):
+    waybill = start_waybill(strict_hop, vault={"min_free": "1000000 G"})
+    client = Wire(waybill)
+    assert client.message(TEXT % b"bare")[0] == 250
+    client.quit()
+    login = waybill.lines(event="login")[0]
+    line = waybill.wait_line(event="untracked", session=login["session"])
+    assert line["user"] == "alice" and line["reason"]
+    assert "msg" not in line
+
+
+def test_a_refused_xforward_is_logged_with_its_session(start_waybill,
+                                                       raw_msa):
+    raw_msa.behave(capabilities=["PIPELINING", "DSN", "XFORWARD IDENT"],
+                   replies={"XFORWARD": "550-5.7.0 not\n550 5.7.0 you"})
+    waybill = start_waybill(raw_msa)
+    client = Wire(waybill)
+    assert client.message(TEXT % b"ident")[0] == 250
+    client.quit()
+    login = waybill.lines(event="login")[0]
+    waybill.wait_line(event="msa_refused", session=login["session"],
+                      reply="550 5.7.0 you")
