@@ -46,16 +46,18 @@ static struct {
 	int fd;
 	int reopened; /* fd where it is our own, else -1 */
 	bool socket;
+	bool blocks; /* a pipe that could not be opened again */
 	bool syslog;
 	bool json;
 	enum log_level level;
 	uint64_t lost; /* lines, since the last that was written */
-} logger = { "waybill", STDERR_FILENO, -1, false, false, false, LOG_IS_INFO,
-	0 };
+} logger = { "waybill", STDERR_FILENO, -1, false, false, false, false,
+	LOG_IS_INFO, 0 };
 
 /*
  * A pipe may be shared with processes that want it to block, so ours is
- * opened again rather than made non-blocking for all of them.
+ * opened again rather than made non-blocking for all of them. Whoever has
+ * given up root may not open root's.
  */
 static int
 open_again(int fd)
@@ -71,6 +73,7 @@ open_again(int fd)
 		return fd;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	again = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	logger.blocks = again == -1;
 	return again == -1 ? fd : again;
 }
 
@@ -82,7 +85,7 @@ log_start(const char *program, const struct conf_log *conf, int fd)
 	snprintf(logger.program, sizeof(logger.program), "%s", program);
 	if (logger.fd > STDERR_FILENO && logger.fd == logger.reopened)
 		close(logger.fd);
-	logger.syslog = logger.socket = false;
+	logger.syslog = logger.socket = logger.blocks = false;
 	if (conf != NULL) {
 		logger.json = conf->format == CONF_LOG_JSON;
 		logger.level = (enum log_level)conf->level;
@@ -288,7 +291,13 @@ static ssize_t
 write_once(struct iovec *iov, size_t count)
 {
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = count };
+	struct pollfd room = { logger.fd, POLLOUT, 0 };
 
+	/* A line is within PIPE_BUF: it fits whole where there is room. */
+	if (logger.blocks && poll(&room, 1, 0) == 0) {
+		errno = EAGAIN;
+		return -1;
+	}
 	if (logger.socket)
 		return sendmsg(logger.fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 	return writev(logger.fd, iov, (int)count);

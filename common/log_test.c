@@ -10,6 +10,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -178,6 +180,34 @@ a_stuck_reader_costs_lines_and_no_time(void **state)
 	assert_string_equal(written(), "event=after msg=y\n");
 }
 
+/* One that has given up root cannot open the pipe of root again. */
+static void
+nor_from_who_cannot_open_the_pipe_again(void **state)
+{
+	struct conf_log conf = { .target = CONF_LOG_FILE,
+		.level = LOG_IS_INFO };
+	int fds[2], ended;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	if ((pid = fork()) == 0) {
+		if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0)
+			_exit(1);
+		prctl(PR_SET_DUMPABLE, 0);
+		alarm(5);
+		log_start("waybill-test", &conf, fds[1]);
+		for (int i = 0; i < 2000; i++)
+			log_info("flood", "%d", i);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &ended, 0), pid);
+	assert_true(WIFEXITED(ended));
+	assert_int_equal(WEXITSTATUS(ended), 0);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static void
 a_reader_that_left_does_not_kill(void **state)
 {
@@ -198,6 +228,7 @@ main(void)
 		cmocka_unit_test(long_values_are_cut_and_long_lines_end_well),
 		cmocka_unit_test(less_important_lines_are_left_out),
 		cmocka_unit_test(a_stuck_reader_costs_lines_and_no_time),
+		cmocka_unit_test(nor_from_who_cannot_open_the_pipe_again),
 		cmocka_unit_test(a_reader_that_left_does_not_kill),
 	};
 
