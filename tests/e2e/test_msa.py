@@ -8,7 +8,7 @@ import time
 import pytest
 
 from peers import Authority, Postfix, RawMsa, StrictHop, wait_until
-from waybill import Waybill
+from waybill import Waybill, has_loopback6
 from wire import HandMsa, Wire, answer_until
 
 TEXT = b"Subject: x\r\nMessage-ID: <%b@client.test>\r\n\r\nx\r\n"
@@ -117,6 +117,24 @@ def test_received_names_the_client(start_waybill, strict_hop, show):
     assert f" id <{message['parameters']['ENVID']}>" in text
     assert ("alice" in text) == show
     assert message["raw"].count(b"Received:") == 1
+
+
+@pytest.mark.skipif(not has_loopback6(), reason="no IPv6")
+@pytest.mark.parametrize("identity", ["none", "xclient"])
+def test_an_ipv6_client_is_named_as_such(start_waybill, start_peer, space,
+                                         identity):
+    hop = start_peer(StrictHop(space / "hop", "--with",
+                               "XCLIENT ADDR HELO LOGIN"))
+    waybill = start_waybill(hop, msa_section={"identity": identity})
+    client = Wire(waybill, host="::1")
+    assert client.message(TEXT % b"six")[0] == 250
+    client.quit()
+    message = hop.wait_messages(1)[0]
+    if identity == "xclient":
+        assert hop.commands("XCLIENT")[0]["line"].endswith(" ADDR=IPV6:::1")
+    else:
+        assert b"(unknown [IPv6:::1])" in message["raw"].partition(b"\r\n")[0]
+    assert waybill.wait_line(event="message")["client"] == "::1"
 
 
 @pytest.fixture(scope="module", name="xclient")

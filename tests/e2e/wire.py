@@ -84,10 +84,10 @@ class Wire(Lines):
     """A client.  user None: greeted and in TLS, but silent so far."""
 
     def __init__(self, waybill, user="alice", implicit=True, source=None,
-                 timeout=30):
+                 timeout=30, host="127.0.0.1"):
         port = waybill.ports["submissions" if implicit else "submission"]
         sock = socket.create_connection(
-            ("127.0.0.1", port), timeout,
+            (host, port), timeout,
             source_address=(source, 0) if source else None)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         context = waybill.context()
