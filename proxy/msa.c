@@ -183,6 +183,13 @@ msa_say_identity(struct msa *m)
 			    "XCLIENT");
 			return;
 		}
+		/* Without either it would go on taking the client for us. */
+		if ((m->caps.xclient & (ATTR_ADDR | ATTR_LOGIN)) == 0) {
+			msa_lose(m, "identity",
+			    "it announces XCLIENT, but neither ADDR nor "
+			    "LOGIN");
+			return;
+		}
 	}
 	if (m->said == m->lines.count) {
 		msa_serve(m);

@@ -1,6 +1,8 @@
 """What is rare: records that grow too long, an MSA that announces nothing it
 could be told, and how log lines name the session."""
 
+import pytest
+
 from wire import Wire, told
 
 TEXT = b"Subject: x\r\nMessage-ID: <%b@client.test>\r\n\r\nx\r\n"
@@ -79,3 +81,16 @@ def test_a_refused_xforward_is_logged_with_its_session(start_waybill,
     login = waybill.lines(event="login")[0]
     waybill.wait_line(event="msa_refused", session=login["session"],
                       reply="550 5.7.0 you")
+
+
+@pytest.mark.parametrize("offer", ["XCLIENT", "XCLIENT NAME HELO"])
+def test_xclient_that_names_nobody_is_no_identity(start_waybill, raw_msa,
+                                                  offer):
+    raw_msa.behave(capabilities=["PIPELINING", offer])
+    waybill = start_waybill(raw_msa, msa_section={"identity": "xclient"})
+    client = Wire(waybill)
+    assert client.ask("MAIL FROM:<alice@example.test>")[0] == 451
+    client.quit()
+    line = waybill.wait_line(event="msa_unavailable")
+    assert "XCLIENT" in line["reason"]
+    assert raw_msa.commands("MAIL") == []
