@@ -34,6 +34,7 @@ struct door {
 	int fd;
 	uid_t uid;
 	bool paused;
+	bool full;
 	struct event waiting;
 	struct event shortage;
 	struct numbers seats;
@@ -74,6 +75,9 @@ leave(struct seat *seat)
 	struct door *door = seat->asker.door;
 
 	numbers_take(&door->seats, seat->numbered.number);
+	if (door->full && !door->paused)
+		event_add(&door->waiting, NULL);
+	door->full = false;
 	channel_close(&seat->channel);
 	if (door->owner.closed != NULL)
 		door->owner.closed(&seat->asker);
@@ -157,6 +161,19 @@ let_in(struct door *door, int fd)
 		door->owner.opened(&seat->asker);
 }
 
+/* Who has one kind of peer only bounds what a mad one of them can take. */
+static bool
+is_full(struct door *door)
+{
+	size_t max = door->owner.askers_max;
+
+	if (max == 0 || door->seats.count < max)
+		return false;
+	log_warning("door-full", "%s: %zu askers", door->owner.name, max);
+	door->full = true;
+	return true;
+}
+
 static void
 on_waiting(evutil_socket_t listener, short what, void *arg)
 {
@@ -169,6 +186,10 @@ on_waiting(evutil_socket_t listener, short what, void *arg)
 	if (most == 0)
 		most = DOOR_ACCEPT_MAX;
 	for (unsigned i = 0; i < most; i++) {
+		if (is_full(door)) {
+			event_del(&door->waiting);
+			return;
+		}
 		fd = accept4(
 		    (int)listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
@@ -193,7 +214,7 @@ on_shortage_over(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (!door->paused)
+	if (!door->paused && !door->full)
 		event_add(&door->waiting, NULL);
 }
 
@@ -258,7 +279,7 @@ door_pause(struct door *door, int paused)
 	if (door->paused) {
 		event_del(&door->waiting);
 		event_del(&door->shortage);
-	} else {
+	} else if (!door->full) {
 		event_add(&door->waiting, NULL);
 	}
 }
@@ -291,8 +312,7 @@ door_free(struct door *door)
 {
 	struct seat *seat;
 
-	event_del(&door->waiting);
-	event_del(&door->shortage);
+	door_pause(door, 1);
 	while ((seat = (struct seat *)numbers_take_any(&door->seats)) != NULL)
 		leave(seat);
 	numbers_free(&door->seats);

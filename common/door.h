@@ -38,6 +38,7 @@ struct door_owner {
 	void (*opened)(struct asker *); /* may be NULL */
 	void (*closed)(struct asker *); /* may be NULL */
 	unsigned accept_max; /* let in a turn; 0: the door's choice */
+	size_t askers_max;   /* inside at a time, others wait; 0: no bound */
 };
 
 /*

@@ -578,6 +578,33 @@ a_paused_door_lets_nobody_in(void **state)
 }
 
 static void
+a_full_door_lets_others_wait(void **state)
+{
+	struct door_owner owner = {
+		.name = "test", .rules = rules, .askers_max = 2
+	};
+	int fd = listen_at(path), clients[4];
+	struct door *door = door_open(base, fd, getuid(), &owner);
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		clients[i] = connect_raw();
+	for (int i = 0; i < 4; i++) {
+		for (int n = 0; n < 5; n++)
+			turn();
+		assert_int_equal(door_asker_count(door), i < 3 ? 2 : 1);
+		door_pause(door, 1);
+		door_pause(door, 0);
+		turn();
+		assert_int_equal(door_asker_count(door), i < 3 ? 2 : 1);
+		close(clients[i]);
+	}
+	door_free(door);
+	turn();
+	close(fd);
+}
+
+static void
 strangers_are_not_let_in(void **state)
 {
 	const struct door_owner owner = { .name = "test", .rules = rules };
@@ -620,6 +647,7 @@ main(void)
 		cmocka_unit_test_setup(
 		    an_asker_that_does_not_read_is_cut_off, setup),
 		cmocka_unit_test_setup(a_paused_door_lets_nobody_in, setup),
+		cmocka_unit_test_setup(a_full_door_lets_others_wait, setup),
 		cmocka_unit_test_setup(strangers_are_not_let_in, setup),
 	};
 	int failed;

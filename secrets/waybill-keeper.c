@@ -23,6 +23,8 @@
 #include "secrets/answers.h"
 #include "secrets/vault.h"
 
+/* One a proxy, and proxies of earlier generations that drain. */
+#define ASKERS_MAX   4096
 #define HOUR_SECONDS 3600
 #define ORPHAN_MS    900000 /* beside drain_timeout: an MSA's last reply */
 
@@ -167,7 +169,8 @@ open_door(struct child_start *start)
 	struct door_owner owner = { .name = "keeper.proxy",
 		.rules = answers_to_proxy,
 		.arg = keeper.vault,
-		.closed = answers_asker_gone };
+		.closed = answers_asker_gone,
+		.askers_max = ASKERS_MAX };
 	int fd = child_take_fd(start, "door.keeper.proxy");
 
 	if (fd == -1)
