@@ -191,24 +191,49 @@ vault_hour(struct vault *v)
 	vault_reserve(v);
 }
 
+/*
+ * The clock was far ahead for a while and ENVIDs were given for that time: go
+ * back to the present under another node's number, so that none comes twice.
+ */
+static void
+start_over(struct vault *v)
+{
+	uint8_t value[2];
+
+	v->node = (uint16_t)((v->node + 1) & 0xfff);
+	value[0] = (uint8_t)(v->node >> 8);
+	value[1] = (uint8_t)v->node;
+	group_put(&v->group, STORE_META,
+	    (struct octets){ (const uint8_t *)"node", 4 },
+	    (struct octets){ value, sizeof(value) });
+	/* nothing leaves before the next reservation is durable, and this */
+	timeline_start(&v->timeline, 0, false, vault_now(v));
+	v->reserving = 0;
+	vault_put_clock(v, vault_now(v));
+}
+
 bool
 vault_accept_clock(struct vault *v, char *out, size_t size)
 {
+	uint64_t now = vault_now(v);
+
 	if (!v->timeline.doubted) {
 		snprintf(out, size, "the clock was not in doubt");
 		return true;
 	}
 	v->timeline.doubted = false;
-	v->timeline.seen = vault_now(v);
-	vault_put_clock(v,
-	    v->timeline.reserved > v->reserving ? v->timeline.reserved
-						: v->reserving);
+	v->timeline.seen = now;
+	if (v->timeline.time > now + TIMELINE_DAY_MS)
+		start_over(v);
+	else
+		vault_put_clock(v,
+		    v->timeline.reserved > v->reserving ? v->timeline.reserved
+							: v->reserving);
 	group_commit(&v->group, true);
 	vault_hour(v);
 	log_info("clock", "the operator agrees with the clock");
 	snprintf(out, size,
-	    "the clock is accepted; what is past retention "
-	    "was dropped");
+	    "the clock is accepted; what is past retention was dropped");
 	return true;
 }
 

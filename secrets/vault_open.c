@@ -208,12 +208,15 @@ static int
 progress_read(struct opening *o)
 {
 	struct vault *v = o->vault;
-	struct fact next, clock;
+	struct fact next, clock, node;
 	int has_next = fact_get(o, ACCOUNTS_NEXT_KEY, &next);
 	int has_clock = fact_get(o, "clock", &clock);
+	int has_node = fact_get(o, "node", &node);
 
-	if (has_next == -1 || has_clock == -1)
+	if (has_next == -1 || has_clock == -1 || has_node == -1)
 		return -1;
+	if (has_node == 1 && node.len == 2)
+		v->node = (uint16_t)(node.value[0] << 8 | node.value[1]);
 	accounts_start(&v->accounts, &v->group, &v->keys,
 	    has_next == 1 ? number_of(&next) : 1);
 	timeline_start(&v->timeline, has_clock == 1 ? number_of(&clock) : 0,

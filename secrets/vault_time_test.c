@@ -188,6 +188,40 @@ the_same_leap_while_it_runs_is_doubted(void **state)
 	assert_non_null(strstr(text, "clock_doubted=1"));
 }
 
+/* Ahead for a while, and mints in it; then right again. */
+static void
+a_clock_that_was_wrong_is_left_behind(void **state)
+{
+	struct token_answer t;
+	struct minted wrong, right[2];
+	char text[256];
+
+	(void)state;
+	fx_open();
+	fx_mint("alice");
+	fx.now += 4000 * FIXTURE_DAY;
+	vault_hour(fx.vault);
+	wrong = fx_mint("alice");
+	fx_close();
+	fx.now -= 4000 * FIXTURE_DAY;
+	fx_open();
+	assert_true(fx_proves("alice", wrong.envid, wrong.certifier));
+	assert_true(vault_accept_clock(fx.vault, text, sizeof(text)));
+	for (int i = 0; i < 2; i++) {
+		right[i] = fx_mint("alice");
+		assert_int_equal(
+		    fx_token("alice", right[i].envid, &t), KEEPER_OK);
+		assert_in_range(
+		    t.expires, fx.now / 1000, fx.now / 1000 + 11 * 86400);
+		fx_close();
+		fx_open();
+	}
+	assert_string_not_equal(right[0].envid, right[1].envid);
+	fx_token("alice", wrong.envid, &t);
+	assert_true(t.expires > fx.now / 1000 + 3000 * 86400ull);
+	assert_true(fx_proves("alice", wrong.envid, wrong.certifier));
+}
+
 static void
 midnight_is_crossed_without_a_turn(void **state)
 {
@@ -300,6 +334,7 @@ main(int argc, char **argv)
 		CASE(days_past_retention_are_dropped_whole),
 		CASE(a_leap_drops_nothing_until_the_operator_agrees),
 		CASE(the_same_leap_while_it_runs_is_doubted),
+		CASE(a_clock_that_was_wrong_is_left_behind),
 		CASE(midnight_is_crossed_without_a_turn),
 		CASE(a_first_certifier_waits_for_the_accounts_secret),
 		CASE(a_random_certifier_waits_for_its_secret),

@@ -309,6 +309,28 @@ def test_a_refused_vault_is_named_in_one_line(start_keeper):
     assert keeper.process.returncode == 1
 
 
+@pytest.mark.parametrize("random", [0, 1])
+def test_nothing_personal_is_readable_in_the_vault(start_keeper, random):
+    keeper = start_keeper(random=random)
+    asker = keeper.connect()
+    minted = asker.mint(keeper.ticket("alice"))
+    asker.settle(keeper.record("alice", minted, message_id="<secret.id@x>"))
+    secret = asker.token(keeper.ticket("alice"), minted.envid).secret
+    keeper.drain()
+    files = [path.read_bytes() for path in
+             (keeper.directory / "vault").iterdir()]
+    held = b"".join(files)
+    assert b"alice" in held
+    for private in (b"secret.id@x", b"example.org", b"a subject", b"4XyZ",
+                    secret, minted.handle, minted.envid[:22].encode()):
+        assert private not in held
+    for key in (keeper.directory / "keys").iterdir():
+        assert key.read_bytes() not in held
+        assert key.stat().st_mode & 0o777 == 0o600
+    for path in (keeper.directory / "vault").iterdir():
+        assert path.stat().st_mode & 0o077 == 0
+
+
 def test_no_secret_can_be_dumped(start_keeper):
     keeper = start_keeper()
     limits = open(f"/proc/{keeper.process.pid}/limits").read()
