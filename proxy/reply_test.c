@@ -289,6 +289,28 @@ a_line_that_would_pass_512_stays_unchanged(void **state)
 	}
 }
 
+static void
+a_421_does_not_send_the_client_away(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "421 4.3.2 Bye\r\n", "451 4.3.2 Bye\r\n" },
+		{ "421-a\r\n421-421\r\n421 b\r\n",
+		    "451-a\r\n451-421\r\n451 b\r\n" },
+		{ "421 cut", "451 cut" },
+		{ "250 421\r\n", "250 421\r\n" },
+		{ "450-421\r\n450 x\r\n", "450-421\r\n450 x\r\n" },
+		{ "", "" },
+	};
+	char text[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(text, sizeof(text), "%s", cases[i][0]);
+		reply_stay(text);
+		assert_string_equal(text, cases[i][1]);
+	}
+}
+
 int
 main(void)
 {
@@ -302,6 +324,7 @@ main(void)
 		cmocka_unit_test(queue_ids_of_known_msas_are_found),
 		cmocka_unit_test(the_envid_goes_to_the_last_line),
 		cmocka_unit_test(a_line_that_would_pass_512_stays_unchanged),
+		cmocka_unit_test(a_421_does_not_send_the_client_away),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
