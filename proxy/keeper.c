@@ -22,20 +22,22 @@ enum {
 	KEEPER_ASK_MS = 10000,	    /* XMTRK's questions */
 	SETTLES_MAX = 20000,
 	SETTLES_OCTETS_MAX = 64 * 1024 * 1024,
+	/* Asked at once; more than the link holds would cost us the link. */
+	SETTLES_ASKED_MAX = 4 * 1024 * 1024,
+	SETTLES_AGAIN_MAX = 1024 * 1024, /* leaves room for the newest */
 	SETTLE_RETRY_MS = 500
 };
 
 /* A record that must be written, and perhaps a session that waits for it. */
 struct keeper_settle {
 	uint64_t number;
-	uint64_t who;	   /* 0: nobody (any more) */
-	uint64_t question; /* under way, or 0 */
+	uint64_t who; /* 0: nobody (any more) */
 	size_t len;
 	uint8_t *body;
 	TAILQ_ENTRY(keeper_settle) next;
 };
 
-static void keeper_ask_settle(struct keeper *, struct keeper_settle *);
+static bool keeper_ask_settle(struct keeper *, struct keeper_settle *);
 
 static void
 keeper_retry_later(struct keeper *k)
@@ -47,13 +49,15 @@ keeper_retry_later(struct keeper *k)
 }
 
 static void
-keeper_ask_all(struct keeper *k)
+keeper_ask_again(struct keeper *k)
 {
 	struct keeper_settle *s;
 
-	TAILQ_FOREACH(s, &k->settles, next) {
-		if (s->question == 0)
-			keeper_ask_settle(k, s);
+	while ((s = TAILQ_FIRST(&k->unasked)) != NULL &&
+	    k->asked_octets < SETTLES_AGAIN_MAX) {
+		TAILQ_REMOVE(&k->unasked, s, next);
+		if (!keeper_ask_settle(k, s))
+			break;
 	}
 }
 
@@ -65,8 +69,8 @@ keeper_on_retry(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (link_is_up(k->link))
-		keeper_ask_all(k);
-	else if (!TAILQ_EMPTY(&k->settles))
+		keeper_ask_again(k);
+	if (!TAILQ_EMPTY(&k->unasked))
 		keeper_retry_later(k);
 }
 
@@ -78,7 +82,7 @@ keeper_on_up(void *arg)
 	if (k->silent >= KEEPER_SILENT_MAX)
 		log_info("keeper_up", "the keeper is reached again");
 	k->silent = 0;
-	keeper_ask_all(k);
+	keeper_ask_again(k);
 }
 
 void
@@ -88,7 +92,8 @@ keeper_open(struct keeper *k, struct event_base *base, const struct conf *conf,
 	char path[256];
 
 	memset(k, 0, sizeof(*k));
-	TAILQ_INIT(&k->settles);
+	TAILQ_INIT(&k->asked);
+	TAILQ_INIT(&k->unasked);
 	k->conf = conf;
 	k->answers = answers;
 	k->arg = arg;
@@ -101,10 +106,10 @@ keeper_open(struct keeper *k, struct event_base *base, const struct conf *conf,
 	link_on_up(k->link, keeper_on_up);
 }
 
+/* It is in neither list. */
 static void
 keeper_settle_done(struct keeper *k, struct keeper_settle *s)
 {
-	TAILQ_REMOVE(&k->settles, s, next);
 	k->settle_count--;
 	k->settle_octets -= s->len;
 	free(s->body);
@@ -114,15 +119,16 @@ keeper_settle_done(struct keeper *k, struct keeper_settle *s)
 void
 keeper_close(struct keeper *k)
 {
-	struct keeper_settle *s, *next;
+	struct keeper_settle *s;
 
 	if (k->settle_count > 0)
 		log_error("records_lost",
 		    "%zu records could not be handed "
 		    "to the keeper",
 		    k->settle_count);
-	for (s = TAILQ_FIRST(&k->settles); s != NULL; s = next) {
-		next = TAILQ_NEXT(s, next);
+	TAILQ_CONCAT(&k->unasked, &k->asked, next);
+	while ((s = TAILQ_FIRST(&k->unasked)) != NULL) {
+		TAILQ_REMOVE(&k->unasked, s, next);
 		keeper_settle_done(k, s);
 	}
 	link_free(k->link);
@@ -185,14 +191,18 @@ keeper_describe(struct keeper *k, const struct mail_record *record)
 	link_tell(k->link, MSG_DESCRIBE, &k->body);
 }
 
+/* Take it out of those that were asked. */
 static struct keeper_settle *
-keeper_find_settle(struct keeper *k, uint64_t number)
+keeper_take_asked(struct keeper *k, uint64_t number)
 {
 	struct keeper_settle *s;
 
-	TAILQ_FOREACH(s, &k->settles, next) {
-		if (s->number == number)
-			return s;
+	TAILQ_FOREACH(s, &k->asked, next) {
+		if (s->number != number)
+			continue;
+		TAILQ_REMOVE(&k->asked, s, next);
+		k->asked_octets -= s->len;
+		return s;
 	}
 	return NULL;
 }
@@ -208,25 +218,32 @@ keeper_settle_tell(struct keeper *k, struct keeper_settle *s, bool stored)
 		k->answers->settled(k->arg, who, stored);
 }
 
+/* Who waits would wait without end: a record that is unasked has no clock. */
+static void
+keeper_settle_later(struct keeper *k, struct keeper_settle *s)
+{
+	TAILQ_INSERT_TAIL(&k->unasked, s, next);
+	keeper_retry_later(k);
+	keeper_settle_tell(k, s, false);
+}
+
 static void
 keeper_on_settled(
     void *arg, uint64_t number, unsigned type, struct wire_in *body)
 {
 	struct keeper *k = arg;
-	struct keeper_settle *s = keeper_find_settle(k, number);
+	struct keeper_settle *s = keeper_take_asked(k, number);
 	uint8_t status = KEEPER_UNAVAILABLE;
 
 	if (s == NULL)
 		return;
-	s->question = 0;
 	if (type == MSG_SETTLED) {
 		status = wire_get_u8(body);
 		if (wire_end(body) == -1)
 			fatal("the keeper's answer to a settle is malformed");
 	}
 	if (status == KEEPER_UNAVAILABLE) {
-		keeper_settle_tell(k, s, false);
-		keeper_retry_later(k);
+		keeper_settle_later(k, s);
 		return;
 	}
 	if (status != KEEPER_OK)
@@ -236,21 +253,26 @@ keeper_on_settled(
 		    status);
 	keeper_settle_tell(k, s, status == KEEPER_OK);
 	keeper_settle_done(k, s);
+	keeper_ask_again(k);
 }
 
-static void
+/* s is in neither list. Returns false where it cannot be asked now. */
+static bool
 keeper_ask_settle(struct keeper *k, struct keeper_settle *s)
 {
 	wire_begin(&k->body);
 	wire_put_raw(&k->body, s->body, s->len);
-	s->question = link_ask(k->link, MSG_SETTLE, &k->body,
-	    (unsigned)k->conf->tracking.settle_timeout, keeper_on_settled,
-	    s->number);
-	if (s->question != 0)
-		return;
-	/* Who waits would wait without end: this has no clock. */
-	keeper_settle_tell(k, s, false);
-	keeper_retry_later(k);
+	if (k->asked_octets + s->len <= SETTLES_ASKED_MAX &&
+	    link_ask(k->link, MSG_SETTLE, &k->body,
+		(unsigned)k->conf->tracking.settle_timeout, keeper_on_settled,
+		s->number) != 0) {
+		/* The newest are found first. */
+		TAILQ_INSERT_HEAD(&k->asked, s, next);
+		k->asked_octets += s->len;
+		return true;
+	}
+	keeper_settle_later(k, s);
+	return false;
 }
 
 bool
@@ -270,8 +292,6 @@ keeper_settle(struct keeper *k, const struct mail_record *record, uint64_t who)
 	s->len = k->body.len;
 	s->number = ++k->settle_next;
 	s->who = who;
-	/* The newest are found first. */
-	TAILQ_INSERT_HEAD(&k->settles, s, next);
 	k->settle_count++;
 	k->settle_octets += s->len;
 	keeper_ask_settle(k, s);

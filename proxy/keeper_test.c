@@ -1,0 +1,253 @@
+/*
+ * Records on their way to the keeper: none is lost while it is away, however
+ * many wait, and nobody waits for a keeper without end.
+ */
+#include "proxy/keeper.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <event2/event.h>
+
+#include "common/child.h"
+#include "common/door.h"
+#include "common/link.h"
+#include "common/messages.h"
+#include "conf/conf.h"
+
+/* More than a link holds (CHANNEL_OUT_MAX), in long records. */
+enum { RECORDS = 12, RECORD_OCTETS = 900 << 10, TURNS_MAX = 8000 };
+
+static struct event_base *base;
+static char directory[] = "/tmp/waybill-keeper-XXXXXX";
+static struct conf conf;
+static struct keeper keeper;
+
+/* What the other side saw and says. */
+static struct {
+	unsigned askers;
+	unsigned settles;
+	uint8_t status;
+	struct door *door;
+	int fd;
+} there;
+
+static struct {
+	unsigned stored;
+	unsigned given_up;
+} told;
+
+static int
+answer_settle(struct asker *asker, uint64_t id, struct wire_in *body)
+{
+	struct wire_out out = { 0 };
+
+	body->next = body->end;
+	there.settles++;
+	wire_put_u8(&out, there.status);
+	door_answer(asker->door, asker->number, id, MSG_SETTLED, &out);
+	wire_free(&out);
+	return 0;
+}
+
+static void
+opened(struct asker *asker)
+{
+	(void)asker;
+	there.askers++;
+}
+
+static const struct door_rule rules[] = {
+	{ MSG_SETTLE, answer_settle },
+	{ 0, NULL },
+};
+
+static void
+keeper_comes(void)
+{
+	const struct door_owner owner = {
+		.name = "test", .rules = rules, .opened = opened
+	};
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", directory,
+	    DOOR_KEEPER_PROXY_PATH);
+	there.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	assert_int_equal(
+	    bind(there.fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(there.fd, 8), 0);
+	there.door = door_open(base, there.fd, getuid(), &owner);
+	assert_non_null(there.door);
+}
+
+static void
+turn(void)
+{
+	event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	link_flush_all();
+	door_flush_all();
+	usleep(1000);
+}
+
+static void
+turns_until(const unsigned *what, unsigned count)
+{
+	for (int i = 0; i < TURNS_MAX && *what < count; i++)
+		turn();
+	assert_true(*what >= count);
+}
+
+static void
+turns_until_stored(void)
+{
+	for (int i = 0; i < TURNS_MAX && keeper.settle_count > 0; i++)
+		turn();
+	assert_int_equal(keeper.settle_count, 0);
+}
+
+static void
+on_settled(void *arg, uint64_t who, bool stored)
+{
+	(void)arg;
+	assert_int_not_equal(who, 0);
+	if (stored)
+		told.stored++;
+	else
+		told.given_up++;
+}
+
+static const struct keeper_answers answers = { .settled = on_settled };
+
+static bool
+settle(uint64_t who, size_t octets)
+{
+	uint8_t *text = calloc(1, octets + 1);
+	struct mail_record record = { .subject = { text, octets } };
+	bool taken;
+
+	assert_non_null(text);
+	taken = keeper_settle(&keeper, &record, who);
+	free(text);
+	return taken;
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	memset(&there, 0, sizeof(there));
+	memset(&told, 0, sizeof(told));
+	conf.run_dir = directory;
+	conf.tracking.settle_timeout = 2000;
+	keeper_open(&keeper, base, &conf, &answers, NULL);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	char path[128];
+
+	(void)state;
+	keeper_close(&keeper);
+	link_flush_all();
+	if (there.door != NULL) {
+		door_free(there.door);
+		door_flush_all();
+		close(there.fd);
+	}
+	snprintf(
+	    path, sizeof(path), "%s/%s", directory, DOOR_KEEPER_PROXY_PATH);
+	unlink(path);
+	return 0;
+}
+
+static void
+records_of_a_long_absence_are_stored_in_one_go(void **state)
+{
+	(void)state;
+	for (uint64_t who = 1; who <= RECORDS; who++)
+		assert_true(settle(who, RECORD_OCTETS));
+	turns_until(&told.given_up, RECORDS);
+	keeper_comes();
+	turns_until_stored();
+	assert_int_equal(there.settles, RECORDS);
+	assert_int_equal(there.askers, 1);
+	assert_int_equal(told.given_up, RECORDS);
+	assert_int_equal(told.stored, 0);
+	assert_int_equal(keeper.settle_octets, 0);
+}
+
+static void
+more_at_once_than_the_link_holds_costs_no_link(void **state)
+{
+	(void)state;
+	keeper_comes();
+	turns_until(&there.askers, 1);
+	for (uint64_t who = 1; who <= RECORDS; who++)
+		assert_true(settle(who, RECORD_OCTETS));
+	turns_until_stored();
+	assert_int_equal(there.askers, 1);
+	assert_int_equal(there.settles, RECORDS);
+	assert_int_equal(told.given_up + told.stored, RECORDS);
+}
+
+static void
+what_could_not_be_stored_is_tried_again(void **state)
+{
+	(void)state;
+	keeper_comes();
+	there.status = KEEPER_UNAVAILABLE;
+	assert_true(settle(1, 100));
+	assert_true(settle(0, 100));
+	turns_until(&told.given_up, 1);
+	assert_int_equal(told.stored, 0);
+	there.status = KEEPER_OK;
+	turns_until_stored();
+	assert_int_equal(told.given_up, 1);
+	assert_int_equal(told.stored, 0);
+}
+
+static void
+what_is_refused_is_not_tried_again(void **state)
+{
+	(void)state;
+	keeper_comes();
+	there.status = KEEPER_REFUSED;
+	assert_true(settle(1, 100));
+	turns_until(&told.given_up, 1);
+	assert_int_equal(keeper.settle_count, 0);
+	assert_false(settle(2, WIRE_BODY_MAX));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    records_of_a_long_absence_are_stored_in_one_go, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(
+		    more_at_once_than_the_link_holds_costs_no_link, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(
+		    what_could_not_be_stored_is_tried_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    what_is_refused_is_not_tried_again, setup, teardown),
+	};
+	int failed;
+
+	if (mkdtemp(directory) == NULL || (base = event_base_new()) == NULL)
+		return 1;
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	event_base_free(base);
+	rmdir(directory);
+	return failed;
+}
