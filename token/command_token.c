@@ -4,6 +4,7 @@
  */
 #include "token/commands.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -51,6 +52,18 @@ command_token(struct command_run *run)
 	return rc;
 }
 
+/* It goes out as it is, to terminals, scripts and other people. */
+static bool
+is_uri(const struct answer_field *f)
+{
+	static const char scheme[] = "mtqp://";
+
+	for (size_t i = 0; i < f->len; i++)
+		if (f->value[i] <= ' ' || f->value[i] >= 0x7f)
+			return false;
+	return strncmp(f->value, scheme, sizeof(scheme) - 1) == 0;
+}
+
 /* Whoever gives it away should know what it is. */
 static void
 tell_what_it_is(const struct answer *a)
@@ -76,6 +89,9 @@ command_delegate(struct command_run *run)
 	if (rc == 0 && uri == NULL)
 		rc = problem_set(run->problem, PROBLEM_REFUSED,
 		    "the server has no URI for it; see waybill token");
+	if (rc == 0 && uri != NULL && !is_uri(uri))
+		rc = problem_set(run->problem, PROBLEM_SERVER,
+		    "the server sent something else than an mtqp URI");
 	if (rc == 0 && run->options->json)
 		print_json(&answer, delegate_keys);
 	else if (rc == 0 && uri != NULL)

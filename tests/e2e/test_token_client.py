@@ -235,6 +235,16 @@ def test_servers_that_misbehave(command, certificate, script, status, words):
         assert not any(line.startswith("AUTH") for line in server.lines)
 
 
+@pytest.mark.parametrize("uri", ["mtqp://h/a\x1b[2J/b", "mtqp://h/a\n/b",
+                                 "https://h/a/b", ""])
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_delegates_nothing_but_a_uri(command, certificate, uri, more):
+    with FalseServer(*certificate, XMTRK=rows(
+            "token", {**TOKEN, "uri": uri})) as server:
+        done = command.run(server.port, "delegate", "x1@h.example", *more)
+    complains(done, 3, "mtqp URI")
+
+
 def test_names_an_unknown_authority(command, certificate):
     command.options["ca_file"] = None
     with FalseServer(*certificate) as server:
