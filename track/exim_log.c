@@ -4,32 +4,17 @@
  */
 #include "track/exim_log.h"
 
+#include "track/exim_fields.h"
 #include "track/scan.h"
 #include "track/syslog_line.h"
 
 typedef enum log_kind reader(struct octets text, struct log_event *);
 
-/* What stands between the address and the text of a delivery line. */
-struct fields {
-	bool host; /* it went over the network */
-	bool transport;
-	struct octets confirmation; /* C="...", as it stands */
-	struct octets message_id;
-	struct octets text; /* after ": ", if there is any */
-};
-
-static bool
-is_alnum(uint8_t c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
-	    (c >= 'a' && c <= 'z');
-}
-
 static bool
 alnums(struct octets at, size_t from, size_t count)
 {
 	for (size_t i = from; i < from + count; i++)
-		if (!is_alnum(at.data[i]))
+		if (!exim_fields_is_alnum(at.data[i]))
 			return false;
 	return true;
 }
@@ -55,165 +40,6 @@ read_id(struct octets *at, struct octets *id)
 	return false;
 }
 
-/* '"..."' with "\" before what is special: the inside, as it stands. */
-static bool
-read_quoted(struct octets *at, struct octets *inside)
-{
-	for (size_t i = 1; i < at->len; i++) {
-		if (at->data[i] == '\\') {
-			i++;
-		} else if (at->data[i] == '"') {
-			*inside = (struct octets){ at->data + 1, i - 1 };
-			*at = scan_from(*at, i + 1);
-			return true;
-		}
-	}
-	return false;
-}
-
-/*
- * "name (helo) [address]:port", each but the address optional: the name was
- * looked up, and HELO, which a client chooses, holds no blank.
- */
-static bool
-read_host(struct octets *at, struct log_event *event)
-{
-	struct octets name = { NULL, 0 }, helo, address;
-	uint32_t port;
-
-	if (at->len > 0 && at->data[0] != '[' && at->data[0] != '(' &&
-	    !scan_before(at, " ", &name))
-		return false;
-	if (scan_skip(at, "(") && !scan_before(at, ") ", &helo))
-		return false;
-	if (!scan_skip(at, "[") || !scan_before(at, "]", &address) ||
-	    address.len == 0 || address.len > EVENT_HOST_MAX ||
-	    name.len > EVENT_HOST_MAX)
-		return false;
-	if (at->len > 1 && at->data[0] == ':' && at->data[1] != ' ') {
-		scan_skip(at, ":");
-		if (!scan_number(at, UINT16_MAX, &port))
-			return false;
-	}
-	scan_skip(at, "*");
-	event->peer = address;
-	event->status.remote_mta = name;
-	event->status.remote_address = address;
-	return true;
-}
-
-/* One word up to a blank; a ":" at its end begins the text. */
-static struct octets
-read_word(struct octets *at)
-{
-	struct octets word;
-
-	if (scan_before(at, " ", &word)) {
-		*at = (struct octets){ at->data - 1, at->len + 1 };
-		return word;
-	}
-	word = *at;
-	*at = scan_from(*at, at->len);
-	return word;
-}
-
-static bool
-read_field(struct octets *at, struct fields *f, struct log_event *event)
-{
-	struct octets word;
-
-	if (scan_skip(at, "H=")) {
-		f->host = true;
-		return read_host(at, event);
-	}
-	if (scan_skip(at, "C=\"")) {
-		*at = (struct octets){ at->data - 1, at->len + 1 };
-		return read_quoted(at, &f->confirmation);
-	}
-	if (scan_skip(at, "DN=\"") || scan_skip(at, "T=\"") ||
-	    scan_skip(at, "F=\"")) {
-		*at = (struct octets){ at->data - 1, at->len + 1 };
-		return read_quoted(at, &word);
-	}
-	if (scan_skip(at, "X=")) {
-		word = read_word(at);
-		if (word.len > 0 && word.data[word.len - 1] == ':')
-			return false;
-		event->status.tls = scan_cut(word, EVENT_TLS_MAX);
-		return true;
-	}
-	if (scan_skip(at, "id=")) {
-		f->message_id = read_word(at);
-		return true;
-	}
-	f->transport =
-	    f->transport || (at->len > 2 && memcmp(at->data, "T=", 2) == 0);
-	word = read_word(at);
-	if (word.len > 0 && word.data[word.len - 1] == ':')
-		*at = (struct octets){ at->data - 1, at->len + 1 };
-	return word.len > 0;
-}
-
-/* Fields, each after a blank, up to the end or ": text". */
-static bool
-read_fields(struct octets at, struct fields *f, struct log_event *event)
-{
-	while (at.len > 0) {
-		if (scan_skip(&at, ": ")) {
-			f->text = at;
-			return true;
-		}
-		if (!scan_skip(&at, " ") || !read_field(&at, f, event))
-			return false;
-	}
-	return true;
-}
-
-/* A pipe or a file by an alias: the recipient is the address before it. */
-static bool
-is_program(struct octets at)
-{
-	return at.len > 0 &&
-	    (at.data[0] == '|' || at.data[0] == '/' || at.data[0] == ':');
-}
-
-/* "<original>", with the addresses between before it in brackets. */
-static bool
-read_original(struct octets *at, struct octets *original)
-{
-	struct octets between;
-
-	if (scan_skip(at, " (") && !scan_before(at, ")", &between))
-		return false;
-	if (!scan_skip(at, " <"))
-		return true;
-	return scan_address(at, '>', original) && scan_skip(at, ">");
-}
-
-/* What Exim appends to an address ends with a blank, or with ": text". */
-static bool
-read_recipient(struct octets *at, struct log_event *event)
-{
-	struct history_event *status = &event->status;
-	struct octets skipped;
-
-	if (is_program(*at)) {
-		if (!scan_before(at, " <", &skipped) ||
-		    !scan_address(at, '>', &status->recipient))
-			return false;
-		return scan_skip(at, ">");
-	}
-	if (!scan_address(at, ' ', &status->recipient) ||
-	    status->recipient.len == 0)
-		return false;
-	if (status->recipient.data[status->recipient.len - 1] == ':') {
-		status->recipient.len--;
-		*at = (struct octets){ at->data - 1, at->len + 1 };
-	}
-	return status->recipient.len > 0 &&
-	    read_original(at, &status->original);
-}
-
 /* The words of a server stand after the last ": " that a code follows. */
 static void
 status_from_text(struct octets text, char out[EVENT_STATUS_MAX])
@@ -226,20 +52,20 @@ status_from_text(struct octets text, char out[EVENT_STATUS_MAX])
 }
 
 static bool
-read_delivery(struct octets text, struct fields *f, struct log_event *event)
+read_delivery(
+    struct octets text, struct exim_fields *f, struct log_event *event)
 {
-	return read_recipient(&text, event) && read_fields(text, f, event);
+	return exim_fields_recipient(&text, event) &&
+	    exim_fields_read(text, f, event);
 }
 
 static enum log_kind
 read_delivered(struct octets text, struct log_event *event)
 {
 	struct history_event *status = &event->status;
-	bool blackhole = scan_skip(&text, ":blackhole: ");
-	struct fields f = { 0 };
+	bool blackhole = text.len > 0 && text.data[0] == ':';
+	struct exim_fields f = { 0 };
 
-	if (blackhole)
-		text = (struct octets){ text.data - 12, text.len + 12 };
 	/* ">address" is an answer by a filter, to somebody else. */
 	if ((text.len > 0 && text.data[0] == '>') ||
 	    !read_delivery(text, &f, event))
@@ -260,7 +86,7 @@ read_not_delivered(
     struct octets text, enum history_action action, struct log_event *event)
 {
 	struct history_event *status = &event->status;
-	struct fields f = { 0 };
+	struct exim_fields f = { 0 };
 
 	if (!read_delivery(text, &f, event))
 		return LOGGED_NOTHING;
@@ -291,12 +117,12 @@ static enum log_kind
 read_arrival(struct octets text, struct log_event *event)
 {
 	struct octets sender;
-	struct fields f = { 0 };
+	struct exim_fields f = { 0 };
 
 	if (!scan_skip(&text, "<>") && !scan_address(&text, ' ', &sender))
 		return LOGGED_NOTHING;
 	while (f.message_id.len == 0 && scan_skip(&text, " ") &&
-	    read_field(&text, &f, event))
+	    exim_fields_next(&text, &f, event))
 		;
 	event->message_id = scan_cut(f.message_id, LOG_MESSAGE_ID_MAX);
 	if (!f.host)
