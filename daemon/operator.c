@@ -65,6 +65,17 @@ operator_answer(
 	o->waits[what].count = 0;
 }
 
+void
+operator_reloads_again(struct supervisor *s)
+{
+	struct operator_door *o = s->operators;
+
+	if (o == NULL)
+		return;
+	o->waits[OPERATOR_WAITS_RELOAD] = o->waits[OPERATOR_WAITS_RELOAD_AGAIN];
+	o->waits[OPERATOR_WAITS_RELOAD_AGAIN].count = 0;
+}
+
 /* Returns false where too many wait already. */
 static bool
 wait_for(struct operator_door *o, enum operator_waits what,
@@ -197,7 +208,10 @@ answer_reload(struct asker *asker, uint64_t id, struct wire_in *body)
 
 	if (wire_end(body) < 0)
 		return -1;
-	if (wait_for(o, OPERATOR_WAITS_RELOAD, &w, 0))
+	if (wait_for(o,
+		o->supervisor->reload != NULL ? OPERATOR_WAITS_RELOAD_AGAIN
+					      : OPERATOR_WAITS_RELOAD,
+		&w, 0))
 		reload_begin(o->supervisor);
 	return 0;
 }

@@ -18,6 +18,7 @@ struct supervisor;
 enum operator_waits {
 	OPERATOR_WAITS_STATUS,
 	OPERATOR_WAITS_RELOAD,
+	OPERATOR_WAITS_RELOAD_AGAIN, /* for the one after that under way */
 	OPERATOR_WAITS_CLOCK,
 	OPERATOR_WAITS_COUNT
 };
@@ -29,6 +30,9 @@ void operator_free(struct operator_door *);
 /* Answer all who wait for this. */
 void operator_answer(
     struct supervisor *, enum operator_waits, bool done, const char *text);
+
+/* The next reload begins: who waited for it waits for this one now. */
+void operator_reloads_again(struct supervisor *);
 
 /* A child has said how it is, or has ended: do we know of all now? */
 void operator_heard_status(struct supervisor *);

@@ -62,8 +62,8 @@ int process_start(struct process *, struct event_base *, const struct lasting *)
     __attribute__((warn_unused_result));
 
 /* Say something to it. What it cannot take now is logged and lost. */
-void process_say(struct process *, unsigned type, uint64_t id,
-    const struct wire_out *body);
+void process_say(
+    struct process *, unsigned type, uint64_t id, const struct wire_out *body);
 
 /* CHILD_SNAPSHOT: the configuration and log file of its generation. */
 void process_snapshot(struct process *);

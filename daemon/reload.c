@@ -34,13 +34,15 @@ static void
 forget(struct supervisor *s)
 {
 	struct reload *r = s->reload;
-	bool again = r->again && s->stop == STOP_NOT;
+	bool again = r->again;
 
 	s->reload = NULL;
 	event_free(r->timer);
 	free(r);
-	if (again)
+	if (again) {
+		operator_reloads_again(s);
 		reload_begin(s);
+	}
 }
 
 /* What children of an earlier generation were told cannot change. */

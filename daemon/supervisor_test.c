@@ -18,12 +18,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/door.h"
 #include "common/frame.h"
+#include "common/link.h"
 #include "common/messages.h"
 #include "common/tls_testing.h"
 #include "common/turn.h"
 #include "conf/conf.h"
+#include "daemon/operator.h"
 #include "daemon/reload.h"
+#include "daemon/run_dir.h"
 
 static char directory[] = "/tmp/supervisor-test-XXXXXX";
 static char file[100];
@@ -211,6 +215,69 @@ a_stop_ends_reloads_that_wait_too(void **state)
 	assert_int_equal(s.last_number, 2);
 }
 
+static struct {
+	unsigned count;
+	uint64_t who;
+	bool done;
+} answers[2];
+
+static void
+on_answer(void *arg, uint64_t who, unsigned type, struct wire_in *body)
+{
+	(void)arg;
+	assert_int_equal(type, MSG_OPERATOR_IS);
+	answers[who].count++;
+	answers[who].done = wire_get_u8(body) != 0;
+}
+
+static void
+turns(void)
+{
+	for (int i = 0; i < 20; i++) {
+		link_flush_all();
+		event_base_loop(s.base, EVLOOP_NONBLOCK);
+		door_flush_all();
+		turn_end();
+	}
+}
+
+/* Who asks while a reload is under way is told of the next one. */
+static void
+each_reload_is_answered_with_its_own_outcome(void **state)
+{
+	struct identity self = { .uid = geteuid() };
+	char why[200], path[200];
+	struct process *p;
+	struct link *link;
+	int fd = run_dir_door(directory, "control", &self, why, sizeof(why));
+
+	(void)state;
+	assert_true(fd >= 0);
+	s.all_started = true;
+	s.operators = operator_open(&s, fd);
+	snprintf(path, sizeof(path), "%s/control", directory);
+	link = link_new_once(s.base, path, NULL);
+	for (uint64_t i = 0; i < 2; i++) {
+		assert_true(link_ask(link, MSG_OPERATOR_RELOAD, NULL, 30000,
+				on_answer, i) != 0);
+		turns();
+	}
+	assert_int_equal(answers[0].count + answers[1].count, 0);
+	s.file = "/nonexistent";
+	TAILQ_FOREACH(p, &s.processes, next)
+		a_child_says(p, MSG_CHILD_READY);
+	turns();
+	assert_int_equal(answers[0].count, 1);
+	assert_true(answers[0].done);
+	assert_int_equal(answers[1].count, 1);
+	assert_false(answers[1].done);
+	link_free(link);
+	link_flush_all();
+	operator_free(s.operators);
+	door_flush_all();
+	unlink(path);
+}
+
 static void
 whoever_cannot_be_told_is_started_again(void **state)
 {
@@ -236,6 +303,7 @@ main(void)
 		CASE(a_long_status_is_cut),
 		CASE(the_keeper_is_needed_until_the_sessions_are_over),
 		CASE(a_stop_ends_reloads_that_wait_too),
+		CASE(each_reload_is_answered_with_its_own_outcome),
 		CASE(whoever_cannot_be_told_is_started_again),
 	};
 
