@@ -15,12 +15,7 @@
 
 struct event_base;
 
-enum {
-	CHILD_CONTROL_FD = 3,
-	CHILD_NAME_MAX = 63,
-	CHILD_FDS_MAX = 128,
-	CHILD_DRAIN_ORPHAN = 0 /* waybilld is gone: drain_timeout is ours */
-};
+enum { CHILD_CONTROL_FD = 3, CHILD_NAME_MAX = 63, CHILD_FDS_MAX = 128 };
 
 /*
  * Names of descriptors:

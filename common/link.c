@@ -399,15 +399,6 @@ link_ask(struct link *link, unsigned type, const struct wire_out *body,
 }
 
 void
-link_forget(struct link *link, uint64_t number)
-{
-	struct question *question = take_question(link, number);
-
-	if (question != NULL)
-		question_free(question);
-}
-
-void
 link_tell(struct link *link, unsigned type, const struct wire_out *body)
 {
 	struct frame_head head = { .type = type };

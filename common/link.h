@@ -49,9 +49,6 @@ uint64_t link_ask(struct link *, unsigned type, const struct wire_out *body,
     unsigned timeout_ms, link_answer_fn *answer, uint64_t who)
     __attribute__((warn_unused_result));
 
-/* Nobody waits for question any more. */
-void link_forget(struct link *, uint64_t question);
-
 /* Say something that has no answer; it is lost where the link is down. */
 void link_tell(struct link *, unsigned type, const struct wire_out *body);
 

@@ -200,7 +200,8 @@ stream_start_tls(struct stream *s, SSL_CTX *ctx, const char *name)
 {
 	s->ctx = ctx;
 	SSL_CTX_up_ref(ctx);
-	s->name = name == NULL ? NULL : strdup(name);
+	if (name != NULL && (s->name = strdup(name)) == NULL)
+		fatal("out of memory");
 	s->state = STATE_TLS_PENDING;
 	stream_arm_read(s);
 	stream_mark_dirty(s);
@@ -308,12 +309,6 @@ SSL *
 stream_ssl(const struct stream *s)
 {
 	return s->ssl;
-}
-
-int
-stream_fd(const struct stream *s)
-{
-	return s->fd;
 }
 
 const char *

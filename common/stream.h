@@ -73,7 +73,6 @@ void stream_resume(struct stream *);
 void stream_set_timeout(struct stream *, uint64_t ms);
 
 SSL *stream_ssl(const struct stream *);
-int stream_fd(const struct stream *);
 /* Why it closed: "closed by peer", TLS's or the system's words. */
 const char *stream_reason(const struct stream *);
 
