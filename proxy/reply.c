@@ -168,37 +168,6 @@ reply_last_text(const struct reply *r, size_t *len)
 	return text;
 }
 
-/* One to three digits without a leading zero (RFC 3463 2), or NULL. */
-static const char *
-read_number(const char *at, int *number)
-{
-	int digits = 0;
-
-	*number = 0;
-	for (; digits < 3 && isdigit((unsigned char)*at); digits++)
-		*number = *number * 10 + *at++ - '0';
-	if (digits == 0 || (digits > 1 && at[-digits] == '0'))
-		return NULL;
-	return at;
-}
-
-bool
-reply_enhanced(const struct reply *r, struct reply_status *status)
-{
-	size_t len;
-	const char *at = reply_last_text(r, &len);
-
-	if ((*at != '2' && *at != '4' && *at != '5') ||
-	    *at - '0' != r->code / 100 || at[1] != '.')
-		return false;
-	status->class = *at - '0';
-	at = read_number(at + 2, &status->subject);
-	if (at == NULL || *at != '.')
-		return false;
-	at = read_number(at + 1, &status->detail);
-	return at != NULL && (*at == ' ' || *at == '\r');
-}
-
 static bool
 is_id_octet(char c)
 {

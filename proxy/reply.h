@@ -40,13 +40,6 @@ struct reply {
 	enum reply_error error;
 };
 
-/* An enhanced status code (RFC 3463 2), class 2, 4 or 5. */
-struct reply_status {
-	int class;
-	int subject;
-	int detail;
-};
-
 void reply_init(struct reply *r);
 
 /* Forget what was read, and give the memory back: as after reply_init(). */
@@ -69,12 +62,6 @@ const char *reply_error_text(enum reply_error error);
  * and CRLF. Not NUL-terminated: *len octets.
  */
 const char *reply_last_text(const struct reply *r, size_t *len);
-
-/*
- * The enhanced status code of the last line. Returns false where there is
- * none, or where its class is not that of the code (RFC 2034 4).
- */
-bool reply_enhanced(const struct reply *r, struct reply_status *status);
 
 /*
  * Turn a 421 into 451, in each line of a reply's text, a string: it is the

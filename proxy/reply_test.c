@@ -159,41 +159,6 @@ endless_lines_and_replies_end(void **state)
 }
 
 static void
-enhanced_status_needs_the_class_of_the_code(void **state)
-{
-	static const struct {
-		const char *in;
-		int class, subject, detail;
-	} cases[] = {
-		{ "250 2.1.0 ok\r\n", 2, 1, 0 },
-		{ "550 5.7.123\r\n", 5, 7, 123 },
-		{ "451-4.3.0 a\r\n451 4.3.2 b\r\n", 4, 3, 2 },
-		{ "250 5.1.0 ok\r\n", 0, 0, 0 },
-		{ "354 3.0.0 go\r\n", 0, 0, 0 },
-		{ "250 2.1\r\n", 0, 0, 0 },
-		{ "250 2.01.0 x\r\n", 0, 0, 0 },
-		{ "250 2.1.1234 x\r\n", 0, 0, 0 },
-		{ "250 2.1.0x\r\n", 0, 0, 0 },
-		{ "250\r\n", 0, 0, 0 },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct reply_status got = { 0 };
-		struct reply r;
-
-		read_reply(&r, cases[i].in);
-		assert_int_equal(reply_enhanced(&r, &got), cases[i].class != 0);
-		if (cases[i].class != 0) {
-			assert_int_equal(got.class, cases[i].class);
-			assert_int_equal(got.subject, cases[i].subject);
-			assert_int_equal(got.detail, cases[i].detail);
-		}
-		reply_clear(&r);
-	}
-}
-
-static void
 queue_ids_of_known_msas_are_found(void **state)
 {
 	static const struct {
@@ -321,7 +286,6 @@ main(void)
 		cmocka_unit_test(a_split_reply_reads_the_same),
 		cmocka_unit_test(malformed_replies_are_named),
 		cmocka_unit_test(endless_lines_and_replies_end),
-		cmocka_unit_test(enhanced_status_needs_the_class_of_the_code),
 		cmocka_unit_test(queue_ids_of_known_msas_are_found),
 		cmocka_unit_test(the_envid_goes_to_the_last_line),
 		cmocka_unit_test(a_line_that_would_pass_512_stays_unchanged),
