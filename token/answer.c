@@ -235,24 +235,6 @@ answer_find(const struct answer *a, const char *word, const char *key)
 	return NULL;
 }
 
-bool
-answer_is_cut(const struct answer_record *record, const char *key)
-{
-	const struct answer_field *cut = answer_get(record, "cut");
-	const char *at;
-	size_t len;
-
-	if (cut == NULL)
-		return false;
-	for (at = cut->value;; at += len + 1) {
-		len = strcspn(at, ",");
-		if (len == strlen(key) && memcmp(at, key, len) == 0)
-			return true;
-		if (at[len] == '\0')
-			return false;
-	}
-}
-
 void
 answer_free(struct answer *a)
 {

@@ -52,9 +52,6 @@ answer_get(const struct answer_record *, const char *key);
 const struct answer_field *
 answer_find(const struct answer *, const char *word, const char *key);
 
-/* Did the server cut the value of key, or leave it out? */
-bool answer_is_cut(const struct answer_record *, const char *key);
-
 /* Wipe and give back the memory. */
 void answer_free(struct answer *);
 
