@@ -164,8 +164,9 @@ destroy_process(void *process)
 	process_free(process);
 }
 
-void
-supervisor_remove(struct process *p)
+/* Forget a process that does not run. */
+static void
+remove_process(struct process *p)
 {
 	TAILQ_REMOVE(&p->supervisor->processes, p, next);
 	event_del(p->timer);
@@ -176,7 +177,7 @@ void
 supervisor_drain(struct process *p, uint64_t ms, uint64_t kill_ms)
 {
 	if (p->state == PROCESS_RESTING) {
-		supervisor_remove(p);
+		remove_process(p);
 		return;
 	}
 	process_drain(p, ms);
@@ -218,8 +219,9 @@ keeper_serves(const struct supervisor *s)
 	return false;
 }
 
-void
-supervisor_check_ready(struct supervisor *s)
+/* Log that everything serves, the first time that it does. */
+static void
+check_ready(struct supervisor *s)
 {
 	bool keeper = keeper_serves(s);
 	struct log_line l;
@@ -243,7 +245,7 @@ start_all(struct supervisor *s)
 		s->all_started = true;
 		supervisor_add_generation(s, s->current);
 	}
-	supervisor_check_ready(s);
+	check_ready(s);
 }
 
 static void
@@ -278,7 +280,7 @@ heard_ready(struct process *p, struct frame_packet *packet)
 	event_del(p->timer);
 	if (p->role == ROLE_KEEPER)
 		start_all(s);
-	supervisor_check_ready(s);
+	check_ready(s);
 	reload_proceed(s);
 }
 
@@ -379,7 +381,7 @@ ended(struct process *p, int status)
 		if (p->role == ROLE_KEEPER)
 			start_all(s);
 	} else {
-		supervisor_remove(p);
+		remove_process(p);
 		reload_lost(s, of);
 	}
 	operator_heard_status(s);
@@ -408,7 +410,7 @@ supervisor_free(struct supervisor *s)
 	struct process *p;
 
 	while ((p = TAILQ_FIRST(&s->processes)) != NULL)
-		supervisor_remove(p);
+		remove_process(p);
 	turn_end();
 	if (s->first != NULL)
 		event_free(s->first);

@@ -58,9 +58,6 @@ struct process *supervisor_add(
 /* All processes of a generation but the keeper. */
 void supervisor_add_generation(struct supervisor *, struct generation *);
 
-/* Forget a process that does not run. */
-void supervisor_remove(struct process *);
-
 /* Let it end within ms, and kill it if it is still there after kill_ms. */
 void supervisor_drain(struct process *, uint64_t ms, uint64_t kill_ms);
 
@@ -70,9 +67,6 @@ unsigned supervisor_count(
 
 /* Has every process of the generation but the keeper said that it serves? */
 bool supervisor_serves(const struct supervisor *, const struct generation *);
-
-/* Log that everything serves, the first time that it does. */
-void supervisor_check_ready(struct supervisor *);
 
 void supervisor_free(struct supervisor *);
 
