@@ -21,8 +21,9 @@
 #include "conf/conf.h"
 
 enum {
-	AUTH_SPARE_S = 60, /* one more than needed leaves after that */
-	AUTH_LOOK_S = 10   /* how often it looks whether to leave */
+	AUTH_SPARE_S = 60,	/* one more than needed leaves after that */
+	AUTH_LOOK_S = 10,	/* how often it looks whether to leave */
+	AUTH_GRACE_S = 4 * 3600 /* of a ticket, behind the longest session */
 };
 
 static struct {
@@ -188,7 +189,9 @@ begin(void)
 		.generation = start.generation,
 		.setup = start_sasl(conf),
 		.ticket_key = auth.ticket_key,
-		.ticket_life = (uint64_t)conf->limits.session_max / 1000,
+		/* A message begun in time is settled some time after it. */
+		.ticket_life =
+		    (uint64_t)conf->limits.session_max / 1000 + AUTH_GRACE_S,
 		.fold_case = conf->auth.fold_case,
 	};
 	open_door(conf, child_take_fd(&start, "door.auth"));
