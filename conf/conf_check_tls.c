@@ -4,11 +4,14 @@
 #include "conf/conf_reading.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* A key with a pass phrase cannot be used: nobody is there to be asked. */
 static int
@@ -22,6 +25,22 @@ no_pass_phrase(char *buf, int size, int writing, void *arg)
 }
 
 /* The option's file, or NULL after a mistake was written down. */
+/* A regular file: a named pipe would hold us up for ever. */
+static FILE *
+open_regular(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fdopen(fd, "r");
+	if (fd >= 0) {
+		close(fd);
+		errno = EINVAL;
+	}
+	return NULL;
+}
+
 static FILE *
 open_pem(struct conf_reading *r, const char *option, const char *path)
 {
@@ -34,7 +53,7 @@ open_pem(struct conf_reading *r, const char *option, const char *path)
 			    option);
 		return NULL;
 	}
-	f = fopen(path, "re");
+	f = open_regular(path);
 	if (f == NULL)
 		conf_mistake(r, conf_line(r, "tls", "", option),
 		    "%s \"%.200s\" cannot be read: %s; correct its path, or "

@@ -21,7 +21,8 @@ open_log(const struct conf *conf)
 	if (conf->log.target != CONF_LOG_FILE)
 		return -1;
 	return open(conf->log.file,
-	    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+	    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+	    0640);
 }
 
 static int

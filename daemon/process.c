@@ -91,6 +91,10 @@ become_child(const struct process *p, const char *program, int control)
 	if (control >= 0 && dup2(control, CHILD_CONTROL_FD) >= 0 &&
 	    close_range(CHILD_CONTROL_FD + 1, ~0U, 0) == 0 &&
 	    identity_take(id) == 0) {
+		signal(SIGINT, SIG_DFL);
+		signal(SIGTERM, SIG_DFL);
+		signal(SIGHUP, SIG_DFL);
+		signal(SIGCHLD, SIG_DFL);
 		sigemptyset(&none);
 		sigprocmask(SIG_SETMASK, &none, NULL);
 		execv(program, argv);
@@ -167,14 +171,19 @@ on_control(evutil_socket_t fd, short what, void *arg)
 static pid_t
 fork_child(const struct process *p, const char *program, int *control)
 {
+	sigset_t all, before;
 	int pair[2];
 	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 		return -1;
+	/* A signal in the child before its exec would run our handlers. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
 	pid = fork();
 	if (pid == 0)
 		become_child(p, program, pair[1]);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	close(pair[1]);
 	if (pid < 0) {
 		close(pair[0]);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { COPY_LONGEST = 1 << 20 };
@@ -59,12 +60,19 @@ secret_file_shared(const char *name, size_t len)
 static ssize_t
 read_file(const char *path, uint8_t *out, size_t size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* Without O_NONBLOCK a named pipe would hold us up for ever. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
 	size_t len = 0;
 	ssize_t n = 0;
 
 	if (fd < 0)
 		return -1;
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+		close(fd);
+		errno = EINVAL;
+		return -1;
+	}
 	while (len < size && (n = read(fd, out + len, size - len)) > 0)
 		len += (size_t)n;
 	close(fd);

@@ -145,6 +145,12 @@ warn_shared_uid(const struct generation *g)
 		    "the processes share a uid, so a proxy that is taken over "
 		    "can reach secrets; start waybilld as root with users of "
 		    "their own");
+	if (geteuid() == 0 &&
+	    (ids[ROLE_PROXY].uid == 0 || ids[ROLE_AUTH].uid == 0 ||
+		ids[ROLE_KEEPER].uid == 0))
+		log_warning("root",
+		    "user_proxy, user_auth or user_keeper is root: a process "
+		    "that is taken over has the machine");
 }
 
 /* Everything that outlives generations. Returns -1 with why. */
