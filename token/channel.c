@@ -1,5 +1,5 @@
 /*
- * Lines to and from the submission server, each within a time limit.
+ * Lines to and from a server, each within a time limit.
  */
 #include "token/channel.h"
 
@@ -16,25 +16,46 @@
 
 int
 channel_open(
-    struct channel *c, const struct options *o, struct problem *problem)
+    struct channel *c, const struct peer *peer, struct problem *problem)
 {
-	*c = (struct channel){ .options = o, .problem = problem };
-	c->fd = dial_server(o, problem);
+	channel_attach(c, dial_server(peer, problem), peer, problem);
 	return c->fd < 0 ? -1 : 0;
+}
+
+void
+channel_attach(
+    struct channel *c, int fd, const struct peer *peer, struct problem *problem)
+{
+	*c = (struct channel){ .peer = peer, .problem = problem, .fd = fd };
+}
+
+/* When the next step must be done. */
+static int64_t
+deadline_of(const struct channel *c)
+{
+	int64_t deadline = dial_clock() + c->peer->silence;
+
+	return c->peer->deadline != 0 && c->peer->deadline < deadline
+	    ? c->peer->deadline
+	    : deadline;
 }
 
 static int
 lost(struct channel *c, const char *doing)
 {
-	const struct options *o = c->options;
+	const struct peer *p = c->peer;
 
+	if (errno == ETIMEDOUT && p->deadline != 0)
+		return problem_set(c->problem, PROBLEM_SERVER,
+		    "%s port %u took too long while %s", p->server, p->port,
+		    doing);
 	if (errno == ETIMEDOUT)
 		return problem_set(c->problem, PROBLEM_SERVER,
-		    "%s port %u did not answer within %d seconds", o->server,
-		    o->port_number, DIAL_SILENCE / 1000);
+		    "%s port %u did not answer within %d seconds", p->server,
+		    p->port, p->silence / 1000);
 	return problem_set(c->problem, PROBLEM_SERVER,
-	    "lost the connection to %s port %u while %s: %s", o->server,
-	    o->port_number, doing,
+	    "lost the connection to %s port %u while %s: %s", p->server,
+	    p->port, doing,
 	    errno == 0 ? "closed by the server" : strerror(errno));
 }
 
@@ -68,14 +89,14 @@ wait_for_tls(struct channel *c, int rc, int64_t deadline)
 int
 channel_start_tls(struct channel *c)
 {
-	int64_t deadline = dial_clock() + DIAL_SILENCE;
+	int64_t deadline = deadline_of(c);
 	int rc;
 
 	if (c->len > 0)
 		return problem_set(c->problem, PROBLEM_SERVER,
 		    "%s sent something in the clear behind STARTTLS; somebody "
 		    "may be in between",
-		    c->options->server);
+		    c->peer->server);
 	if (tls_prepare(c) != 0)
 		return -1;
 	for (;;) {
@@ -135,7 +156,7 @@ write_some(struct channel *c, const char *text, size_t len, int64_t deadline)
 int
 channel_write(struct channel *c, const char *text, size_t len)
 {
-	int64_t deadline = dial_clock() + DIAL_SILENCE;
+	int64_t deadline = deadline_of(c);
 	ssize_t n;
 
 	for (; len > 0; text += n, len -= (size_t)n) {
@@ -146,14 +167,29 @@ channel_write(struct channel *c, const char *text, size_t len)
 	return 0;
 }
 
+/* Where the first line ends, and from where on the next begins; or NULL. */
+static const char *
+find_end(const struct channel *c, const char **next)
+{
+	const char *end = c->peer->bare_lf ? memchr(c->in, '\n', c->len)
+					   : memmem(c->in, c->len, "\r\n", 2);
+
+	if (end == NULL)
+		return NULL;
+	*next = end + (c->peer->bare_lf ? 1 : 2);
+	if (c->peer->bare_lf && end > c->in && end[-1] == '\r')
+		end--;
+	return end;
+}
+
 const char *
 channel_read_line(struct channel *c, size_t *len)
 {
-	int64_t deadline = dial_clock() + DIAL_SILENCE;
-	const char *end;
+	int64_t deadline = deadline_of(c);
+	const char *end, *next = NULL;
 	ssize_t n;
 
-	while ((end = memmem(c->in, c->len, "\r\n", 2)) == NULL) {
+	while ((end = find_end(c, &next)) == NULL) {
 		if (c->len > CHANNEL_LINE_MAX + 2)
 			break;
 		n = read_some(c, deadline);
@@ -165,16 +201,15 @@ channel_read_line(struct channel *c, size_t *len)
 	}
 	if (end == NULL || end - c->in > CHANNEL_LINE_MAX) {
 		problem_set(c->problem, PROBLEM_SERVER,
-		    "%s port %u sends lines that are too long; is it a "
-		    "submission server?",
-		    c->options->server, c->options->port_number);
+		    "%s port %u sends lines that are too long; is it a %s?",
+		    c->peer->server, c->peer->port, c->peer->what);
 		return NULL;
 	}
 	*len = (size_t)(end - c->in);
 	memcpy(c->line, c->in, *len);
 	c->line[*len] = '\0';
-	c->len -= *len + 2;
-	memmove(c->in, end + 2, c->len);
+	c->len -= (size_t)(next - c->in);
+	memmove(c->in, next, c->len);
 	return c->line;
 }
 

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "common/codec.h"
+#include "token/dial.h"
 #include "token/password.h"
 #include "token/text.h"
 
@@ -23,7 +24,7 @@ not_smtp(struct client *c)
 	return problem_set(c->channel.problem, PROBLEM_SERVER,
 	    "%s port %u does not speak SMTP as it should; is it a submission "
 	    "server?",
-	    c->channel.options->server, c->channel.options->port_number);
+	    c->options->server, c->options->port_number);
 }
 
 static void
@@ -164,8 +165,8 @@ start_tls(struct client *c)
 		return problem_set(c->channel.problem, PROBLEM_SERVER,
 		    "%s port %u offers no STARTTLS, so no password goes there. "
 		    "(port and tls are set in %s)",
-		    c->channel.options->server, c->channel.options->port_number,
-		    c->channel.options->file);
+		    c->options->server, c->options->port_number,
+		    c->options->file);
 	if (say(c, "STARTTLS") != 0 || read_reply(c, false) != 0)
 		return -1;
 	if (c->code != 220)
@@ -218,7 +219,7 @@ auth_login(struct client *c, const char *user, const char *password)
 static int
 log_in(struct client *c)
 {
-	const struct options *o = c->channel.options;
+	const struct options *o = c->options;
 	char password[PASSWORD_MAX + 1];
 	int rc;
 
@@ -249,7 +250,17 @@ int
 client_open(struct client *c, const struct options *o, struct problem *p)
 {
 	memset(c, 0, sizeof(*c));
-	if (channel_open(&c->channel, o, p) != 0)
+	c->options = o;
+	c->peer = (struct peer){ .server = o->server,
+		.port = o->port_number,
+		.name = o->server_name != NULL ? o->server_name : o->server,
+		.ca_file = o->ca_file,
+		.no_verify = o->no_verify,
+		.silence = DIAL_SILENCE,
+		.what = "submission server",
+		.settings = o->file,
+		.tls = o->tls };
+	if (channel_open(&c->channel, &c->peer, p) != 0)
 		return -1;
 	if (o->tls_implicit) {
 		if (channel_start_tls(&c->channel) != 0 || greet(c) != 0)
@@ -268,8 +279,7 @@ explain_refusal(struct client *c)
 	case 502:
 		return problem_set(c->channel.problem, PROBLEM_SERVER,
 		    "%s port %u does not know XMTRK; is it Waybill?",
-		    c->channel.options->server,
-		    c->channel.options->port_number);
+		    c->options->server, c->options->port_number);
 	case 550:
 		return 1;
 	case 421:
@@ -309,8 +319,8 @@ client_ask(struct client *c, const char *command, struct answer *answer)
 	if (next == ANSWER_END)
 		return 0;
 	return problem_set(c->channel.problem, PROBLEM_SERVER,
-	    "cannot understand the answer of %s: %s",
-	    c->channel.options->server, answer->error);
+	    "cannot understand the answer of %s: %s", c->options->server,
+	    answer->error);
 }
 
 void

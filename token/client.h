@@ -7,10 +7,13 @@
 
 #include "token/answer.h"
 #include "token/channel.h"
+#include "token/options.h"
 
 enum client_mechanism { CLIENT_PLAIN = 1, CLIENT_LOGIN = 2 };
 
 struct client {
+	const struct options *options;
+	struct peer peer;
 	struct channel channel;
 	unsigned mechanisms; /* enum client_mechanism, as EHLO listed them */
 	bool starttls;

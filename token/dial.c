@@ -1,5 +1,5 @@
 /*
- * TCP to the submission server, over IPv6 or IPv4.
+ * TCP to a server, over IPv6 or IPv4, and waiting for it.
  */
 #include "token/dial.h"
 
@@ -8,8 +8,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -39,12 +39,12 @@ dial_wait(int fd, short events, int64_t deadline)
 }
 
 static int
-await_connection(int fd)
+await_connection(int fd, int64_t deadline)
 {
 	int error = 0;
 	socklen_t len = sizeof(error);
 
-	if (dial_wait(fd, POLLOUT, dial_clock() + DIAL_TIMEOUT) != 0)
+	if (dial_wait(fd, POLLOUT, deadline) != 0)
 		return -1;
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
 		return -1;
@@ -52,17 +52,17 @@ await_connection(int fd)
 	return error == 0 ? 0 : -1;
 }
 
-static int
-dial_address(const struct addrinfo *ai)
+int
+dial_address(const struct sockaddr *address, socklen_t len, int64_t deadline)
 {
 	int on = 1, error;
-	int fd = socket(ai->ai_family,
-	    ai->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, ai->ai_protocol);
+	int fd = socket(
+	    address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -1;
-	if (connect(fd, ai->ai_addr, ai->ai_addrlen) == 0 ||
-	    (errno == EINPROGRESS && await_connection(fd) == 0)) {
+	if (connect(fd, address, len) == 0 ||
+	    (errno == EINPROGRESS && await_connection(fd, deadline) == 0)) {
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 		return fd;
 	}
@@ -72,18 +72,23 @@ dial_address(const struct addrinfo *ai)
 	return -1;
 }
 
-static int
-refused(const struct options *o, int error, struct problem *p)
+int
+dial_refused(const struct peer *peer, int error, struct problem *p)
 {
+	if (peer->settings == NULL)
+		return problem_set(p, PROBLEM_SERVER,
+		    "cannot connect to the %s %s port %u: %s", peer->what,
+		    peer->server, peer->port, strerror(error));
 	return problem_set(p, PROBLEM_SERVER,
 	    "cannot connect to %s port %u: %s.%s (server and port are set in "
 	    "%s)",
-	    o->server, o->port_number, strerror(error),
-	    error == ECONNREFUSED ? " Is waybilld running?" : "", o->file);
+	    peer->server, peer->port, strerror(error),
+	    error == ECONNREFUSED ? " Is waybilld running?" : "",
+	    peer->settings);
 }
 
 int
-dial_server(const struct options *o, struct problem *p)
+dial_server(const struct peer *peer, struct problem *p)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
 		.ai_flags = AI_NUMERICSERV };
@@ -91,20 +96,21 @@ dial_server(const struct options *o, struct problem *p)
 	char port[16];
 	int rc, fd = -1, error = 0;
 
-	snprintf(port, sizeof(port), "%u", o->port_number);
-	rc = getaddrinfo(o->server, port, &hints, &found);
+	snprintf(port, sizeof(port), "%u", peer->port);
+	rc = getaddrinfo(peer->server, port, &hints, &found);
 	if (rc != 0)
 		return problem_set(p, PROBLEM_SERVER,
 		    "cannot find the server %s: %s (server is set in %s)",
-		    o->server,
+		    peer->server,
 		    rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc),
-		    o->file);
+		    peer->settings);
 	for (ai = found; ai != NULL && fd < 0; ai = ai->ai_next) {
-		fd = dial_address(ai);
+		fd = dial_address(
+		    ai->ai_addr, ai->ai_addrlen, dial_clock() + DIAL_TIMEOUT);
 		/* Of "no route by IPv6" and "refused", the latter is told. */
 		if (fd < 0 && (error == 0 || errno == ECONNREFUSED))
 			error = errno;
 	}
 	freeaddrinfo(found);
-	return fd >= 0 ? fd : refused(o, error, p);
+	return fd >= 0 ? fd : dial_refused(peer, error, p);
 }

@@ -1,12 +1,15 @@
 /*
- * TCP to the submission server, over IPv6 or IPv4.
+ * TCP to a server, over IPv6 or IPv4, and waiting for it.
  */
 #ifndef TOKEN_DIAL_H
 #define TOKEN_DIAL_H
 
 #include <stdint.h>
 
-#include "token/options.h"
+#include <sys/socket.h>
+
+#include "token/peer.h"
+#include "token/problem.h"
 
 /* Time limits, in milliseconds. */
 enum {
@@ -18,7 +21,13 @@ enum {
  * Connect to the server, each of its addresses in turn. Returns a
  * non-blocking socket, or -1 with the problem set.
  */
-int dial_server(const struct options *, struct problem *);
+int dial_server(const struct peer *, struct problem *);
+
+/* The same to one address, until deadline on that clock; -1 with errno. */
+int dial_address(const struct sockaddr *, socklen_t len, int64_t deadline);
+
+/* The problem of a server that cannot be connected to. Returns -1. */
+int dial_refused(const struct peer *, int error, struct problem *);
 
 /* Milliseconds of a clock that no one sets. */
 int64_t dial_clock(void);

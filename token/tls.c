@@ -1,5 +1,5 @@
 /*
- * TLS to the submission server: what is trusted, and what to tell the user
+ * TLS to a server: what is trusted, and what to tell the user
  * where it is not.
  */
 #include "token/tls.h"
@@ -12,12 +12,6 @@
 #include <openssl/x509v3.h>
 
 #include "token/text.h"
-
-static const char *
-expected_name(const struct options *o)
-{
-	return o->server_name != NULL ? o->server_name : o->server;
-}
 
 static const char *
 openssl_reason(void)
@@ -41,18 +35,17 @@ failed(struct channel *c, const char *doing)
 static int
 load_authorities(struct channel *c)
 {
-	const struct options *o = c->options;
+	const struct peer *p = c->peer;
 
-	if (o->ca_file == NULL) {
-		if (SSL_CTX_set_default_verify_paths(c->ctx) != 1)
-			return failed(c, "loading the system's authorities");
-		return 0;
-	}
+	if ((p->ca_file == NULL || p->system_too) &&
+	    SSL_CTX_set_default_verify_paths(c->ctx) != 1)
+		return failed(c, "loading the system's authorities");
 	errno = 0;
-	if (SSL_CTX_load_verify_file(c->ctx, o->ca_file) == 1)
+	if (p->ca_file == NULL ||
+	    SSL_CTX_load_verify_file(c->ctx, p->ca_file) == 1)
 		return 0;
 	return problem_set(c->problem, PROBLEM_USAGE,
-	    "cannot read authorities from ca_file %s: %s", o->ca_file,
+	    "cannot read authorities from ca_file %s: %s", p->ca_file,
 	    openssl_reason());
 }
 
@@ -74,7 +67,7 @@ note_certificate(int good, X509_STORE_CTX *store)
 static int
 expect_name(struct channel *c)
 {
-	const char *name = expected_name(c->options);
+	const char *name = c->peer->name;
 	unsigned char address[sizeof(struct in6_addr)];
 
 	if (inet_pton(AF_INET, name, address) == 1 ||
@@ -98,7 +91,7 @@ tls_prepare(struct channel *c)
 	if (c->ctx == NULL ||
 	    SSL_CTX_set_min_proto_version(c->ctx, TLS1_2_VERSION) != 1)
 		return failed(c, "starting TLS");
-	if (!c->options->no_verify) {
+	if (!c->peer->no_verify) {
 		SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, note_certificate);
 		if (load_authorities(c) != 0)
 			return -1;
@@ -141,21 +134,43 @@ certificate_names(struct channel *c, char *out, size_t size)
 static int
 explain_name(struct channel *c)
 {
+	const struct peer *p = c->peer;
 	char names[256];
 
 	certificate_names(c, names, sizeof(names));
+	if (names[0] == '\0')
+		strcpy(names, "nobody by name");
+	if (p->settings == NULL)
+		return problem_set(c->problem, PROBLEM_SERVER,
+		    "the certificate of the %s %s is not for %s but for %s",
+		    p->what, p->server, p->name, names);
 	return problem_set(c->problem, PROBLEM_SERVER,
 	    "the certificate of %s is not for %s but for %s. If that is the "
 	    "server you mean, set server_name in %s",
-	    c->options->server, expected_name(c->options),
-	    names[0] != '\0' ? names : "nobody by name", c->options->file);
+	    p->server, p->name, names, p->settings);
+}
+
+static int
+explain_authority(struct channel *c)
+{
+	const struct peer *p = c->peer;
+
+	if (p->settings == NULL)
+		return problem_set(c->problem, PROBLEM_SERVER,
+		    "the certificate of the %s %s is from an authority that is "
+		    "not trusted here. Give --ca-file, or SSL_CERT_FILE in the "
+		    "environment, with the PEM file of the right one",
+		    p->what, p->server);
+	return problem_set(c->problem, PROBLEM_SERVER,
+	    "the certificate of %s is from an authority that %s does "
+	    "not hold. Set ca_file in %s to the PEM file of the right one",
+	    p->server, p->ca_file != NULL ? p->ca_file : "this machine",
+	    p->settings);
 }
 
 static int
 explain_certificate(struct channel *c, long result)
 {
-	const struct options *o = c->options;
-
 	switch (result) {
 	case X509_V_ERR_HOSTNAME_MISMATCH:
 	case X509_V_ERR_IP_ADDRESS_MISMATCH:
@@ -165,15 +180,10 @@ explain_certificate(struct channel *c, long result)
 	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
 	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
 	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-		return problem_set(c->problem, PROBLEM_SERVER,
-		    "the certificate of %s is from an authority that %s does "
-		    "not hold. Set ca_file in %s to the PEM file of the right "
-		    "one",
-		    o->server, o->ca_file != NULL ? o->ca_file : "this machine",
-		    o->file);
+		return explain_authority(c);
 	default:
 		return problem_set(c->problem, PROBLEM_SERVER,
-		    "the certificate of %s is not good: %s", o->server,
+		    "the certificate of %s is not good: %s", c->peer->server,
 		    X509_verify_cert_error_string(result));
 	}
 }
@@ -181,19 +191,23 @@ explain_certificate(struct channel *c, long result)
 int
 tls_explain(struct channel *c)
 {
-	const struct options *o = c->options;
+	const struct peer *p = c->peer;
 	int error = errno;
 	long result = SSL_get_verify_result(c->ssl);
 
-	if (!o->no_verify && result != X509_V_OK)
+	if (!p->no_verify && result != X509_V_OK)
 		return explain_certificate(c, result);
 	if (ERR_peek_error() == 0)
 		return problem_set(c->problem, PROBLEM_SERVER,
-		    "%s port %u ended the TLS handshake: %s", o->server,
-		    o->port_number,
+		    "%s port %u ended the TLS handshake: %s", p->server,
+		    p->port,
 		    error == 0 ? "connection closed" : strerror(error));
+	if (p->settings == NULL)
+		return problem_set(c->problem, PROBLEM_SERVER,
+		    "TLS with %s port %u failed: %s", p->server, p->port,
+		    openssl_reason());
 	return problem_set(c->problem, PROBLEM_SERVER,
 	    "TLS with %s port %u failed: %s. Is tls = \"%s\" right for that "
 	    "port? (set in %s)",
-	    o->server, o->port_number, openssl_reason(), o->tls, o->file);
+	    p->server, p->port, openssl_reason(), p->tls, p->settings);
 }

@@ -1,5 +1,5 @@
 /*
- * TLS to the submission server: what is trusted, and what to tell the user
+ * TLS to a server: what is trusted, and what to tell the user
  * where it is not (RFC 8314 3, RFC 6125).
  */
 #ifndef TOKEN_TLS_H
