@@ -256,9 +256,26 @@ one_query_get(struct wire_in *in, struct one_query *query)
 }
 
 void
+revoke_answer_put(struct wire_out *out, const struct revoke_answer *answer)
+{
+	wire_put_u8(out, answer->status);
+	put_run(out, answer->envid);
+	wire_put_u8(out, answer->mtrk_sent);
+}
+
+void
+revoke_answer_get(struct wire_in *in, struct revoke_answer *answer)
+{
+	answer->status = get_status(in);
+	answer->envid = wire_get_octets(in, ENVID_MAX);
+	answer->mtrk_sent = get_flag(in);
+}
+
+void
 token_answer_put(struct wire_out *out, const struct token_answer *answer)
 {
 	wire_put_u8(out, answer->status);
+	wire_put_u8(out, answer->revoked);
 	put_run(out, answer->envid);
 	put_run(out, answer->secret);
 	wire_put_text(out, answer->certifier);
@@ -269,6 +286,7 @@ void
 token_answer_get(struct wire_in *in, struct token_answer *answer)
 {
 	answer->status = get_status(in);
+	answer->revoked = get_flag(in);
 	answer->envid = wire_get_octets(in, ENVID_MAX);
 	answer->secret = wire_get_octets(in, SECRET_MAX);
 	wire_get_text(in, answer->certifier, sizeof(answer->certifier));

@@ -110,15 +110,22 @@ struct list_row {
 	uint8_t outcome;
 };
 
-/* SHOW and TOKEN: one message by ENVID, or by Message-ID with its "<>". */
+/* SHOW, TOKEN, REVOKE: one message by ENVID, or by Message-ID with its "<>". */
 struct one_query {
 	struct ticket ticket;
 	struct octets id;
 	struct octets client; /* client's address, for the log */
 };
 
-struct token_answer {
+struct revoke_answer {
 	uint8_t status; /* enum keeper_status */
+	struct octets envid;
+	uint8_t mtrk_sent; /* 1: servers that took MTRK go on answering */
+};
+
+struct token_answer {
+	uint8_t status;	 /* enum keeper_status */
+	uint8_t revoked; /* 1: nobody can track with A here any more */
 	struct octets envid;
 	struct octets secret; /* A */
 	char certifier[CERTIFIER_TEXT + 1];
@@ -146,6 +153,8 @@ void list_row_put(struct wire_out *, const struct list_row *);
 void list_row_get(struct wire_in *, struct list_row *);
 void one_query_put(struct wire_out *, const struct one_query *);
 void one_query_get(struct wire_in *, struct one_query *);
+void revoke_answer_put(struct wire_out *, const struct revoke_answer *);
+void revoke_answer_get(struct wire_in *, struct revoke_answer *);
 void token_answer_put(struct wire_out *, const struct token_answer *);
 void token_answer_get(struct wire_in *, struct token_answer *);
 

@@ -53,7 +53,17 @@
 	M(68, SHOW, 2048, "struct one_query")                                  \
 	M(69, SHOWN, 1048576, "u8 status, struct mail_record without ticket")  \
 	M(70, TOKEN, 2048, "struct one_query")                                 \
-	M(71, TOKEN_IS, 1024, "struct token_answer")
+	M(71, TOKEN_IS, 1024, "struct token_answer")                           \
+	M(72, REVOKE, 2048, "struct one_query")                                \
+	M(73, REVOKED, 1024, "struct revoke_answer")                           \
+	/* feed, over the keeper's feed door: common/tracking_messages.h */    \
+	M(80, EVENTS, 1048576, "text: the MSA's name, u16 n, n of feed_item")  \
+	M(81, EVENTS_ARE, 65536, "u16 n, n of u8 enum feed_result")            \
+	/* tracker, over the keeper's tracker door */                          \
+	M(82, STATUS, 512, "struct status_query")                              \
+	M(83, STATUS_IS, 1048576,                                              \
+	    "u8 enum keeper_status, struct mail_record without ticket, "       \
+	    "struct history")
 
 enum message {
 #define MESSAGE_NUMBER(number, name, longest, body) MSG_##name = number,

@@ -14,6 +14,7 @@
 #include "common/auth_messages.h"
 #include "common/keeper_messages.h"
 #include "common/messages.h"
+#include "common/tracking_messages.h"
 
 #define RUN(text)                                                              \
 	{                                                                      \
@@ -93,7 +94,9 @@ CASE(
 CASE(one_query, MSG_SHOW,
     { .ticket = ticket, .id = RUN("<m@i>"), .client = RUN("::1") })
 CASE(token_answer, MSG_TOKEN_IS,
-    { 0, RUN("e@h"), RUN("secret"), "123456789012345678901234567", 9 })
+    { 0, 1, RUN("e@h"), RUN("secret"), "123456789012345678901234567", 9 })
+CASE(revoke_answer, MSG_REVOKED, { 0, RUN("e@h"), 1 })
+CASE(status_query, MSG_STATUS, { RUN("e@h"), { 6 } })
 CASE(auth_begin, MSG_AUTH_BEGIN,
     { 3, "SCRAM-SHA-256", 1, "192.0.2.1;5", "::1;587", 1, RUN("n,,") })
 
@@ -152,6 +155,10 @@ static const struct body_case bodies[] = {
 	{ "one_query", MSG_SHOW, one_query_example, one_query_again },
 	{ "token_answer", MSG_TOKEN_IS, token_answer_example,
 	    token_answer_again },
+	{ "revoke_answer", MSG_REVOKED, revoke_answer_example,
+	    revoke_answer_again },
+	{ "status_query", MSG_STATUS, status_query_example,
+	    status_query_again },
 	{ "auth_begin", MSG_AUTH_BEGIN, auth_begin_example, auth_begin_again },
 	{ "auth_verdict", MSG_AUTH_VERDICT, put_verdict, verdict_again },
 	{ "refusal", MSG_AUTH_VERDICT, put_refusal, verdict_again },

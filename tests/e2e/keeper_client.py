@@ -42,7 +42,7 @@ WAIT = 20.0
 Minted = collections.namedtuple("Minted",
                                 "status handle envid certifier timeout")
 Token = collections.namedtuple("Token",
-                               "status envid secret certifier expires")
+                               "status revoked envid secret certifier expires")
 Row = collections.namedtuple(
     "Row", "envid time message_id recipient recipients subject size outcome")
 
@@ -94,7 +94,8 @@ def read_minted(body):
 
 def read_token(body):
     r = Reader(body)
-    token = Token(r.number(1), r.text(), r.octets(), r.text(), r.number(8))
+    token = Token(r.number(1), r.number(1), r.text(), r.octets(), r.text(),
+                  r.number(8))
     r.end()
     return token
 

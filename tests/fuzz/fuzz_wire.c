@@ -10,6 +10,7 @@
 #include "common/frame.h"
 #include "common/keeper_messages.h"
 #include "common/messages.h"
+#include "common/tracking_messages.h"
 
 #define READER(kind)                                                           \
 	static void kind##_fuzz(struct wire_in *in, struct wire_out *out)      \
@@ -29,6 +30,9 @@ READER(list_query)
 READER(list_row)
 READER(one_query)
 READER(token_answer)
+READER(revoke_answer)
+READER(status_query)
+READER(feed_item)
 READER(auth_begin)
 READER(auth_verdict)
 
@@ -52,6 +56,17 @@ body_fuzz(struct wire_in *in, struct wire_out *out)
 	if (wire_end(in) == 0)
 		mail_body_put(out, &value);
 	mail_record_free(&value);
+}
+
+static void
+history_fuzz(struct wire_in *in, struct wire_out *out)
+{
+	struct history value;
+
+	history_get(in, &value);
+	if (wire_end(in) == 0)
+		history_put(out, &value);
+	history_free(&value);
 }
 
 static void
@@ -82,6 +97,10 @@ static void (*const readers[])(struct wire_in *, struct wire_out *) = {
 	record_fuzz,
 	body_fuzz,
 	head_fuzz,
+	revoke_answer_fuzz,
+	status_query_fuzz,
+	feed_item_fuzz,
+	history_fuzz,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
