@@ -104,11 +104,24 @@ vault_put_clock(struct vault *v, uint64_t reserved)
 	    (struct octets){ value, sizeof(value) });
 }
 
+static void
+warn_of_clock(void)
+{
+	log_warning("clock",
+	    "the clock is more than a day ahead of what it was: "
+	    "nothing expires until you agree by: "
+	    "waybillctl accept-clock");
+}
+
 void
 vault_reserve(struct vault *v)
 {
-	uint64_t wanted = timeline_wants(&v->timeline, vault_now(v));
+	uint64_t now = vault_now(v);
+	uint64_t wanted = timeline_wants(&v->timeline, now);
 
+	/* A run that begins with the time of a leap must know of its doubt. */
+	if (timeline_watch(&v->timeline, now))
+		warn_of_clock();
 	if (wanted == 0 || v->reserving != 0)
 		return;
 	v->reserving = wanted;
@@ -177,10 +190,7 @@ vault_hour(struct vault *v)
 	uint32_t today = record_day(now);
 
 	if (timeline_watch(&v->timeline, now) || v->timeline.doubted)
-		log_warning("clock",
-		    "the clock is more than a day ahead of what it was: "
-		    "nothing expires until you agree by: "
-		    "waybillctl accept-clock");
+		warn_of_clock();
 	for (uint32_t day = today; day <= today + 2; day++)
 		store_day_make(v->store, day, day_made, v);
 	if (!v->timeline.doubted)

@@ -380,6 +380,7 @@ leave_clock(struct vault *v)
 {
 	uint64_t now = vault_now(v);
 
+	timeline_watch(&v->timeline, now);
 	vault_put_clock(v, now > v->timeline.time ? now : v->timeline.time);
 	group_commit(&v->group, true);
 }

@@ -174,6 +174,47 @@ a_leap_drops_nothing_until_the_operator_agrees(void **state)
 	assert_non_null(strstr(text, "clock_doubted=0"));
 }
 
+/* One message, and then a leap that no hour has seen yet. */
+static struct minted
+leap_after_a_message(void)
+{
+	struct minted m;
+
+	fx_open();
+	m = fx_mint("alice");
+	fx_settle("alice", &m, "<1@x>");
+	fx.now += 400 * FIXTURE_DAY;
+	return m;
+}
+
+static void
+a_keeper_stopped_in_a_leap_drops_nothing(void **state)
+{
+	struct minted m = leap_after_a_message();
+
+	(void)state;
+	fx_close();
+	fx_open();
+	assert_true(fx_proves("alice", "<1@x>", m.certifier));
+}
+
+static void
+a_keeper_killed_in_a_leap_drops_nothing(void **state)
+{
+	struct minted m = leap_after_a_message();
+	char command[512];
+
+	(void)state;
+	fx_mint("alice");
+	snprintf(
+	    command, sizeof(command), "cp -a %s %s/killed", fx.path, fx.dir);
+	assert_int_equal(system(command), 0);
+	fx_close();
+	snprintf(fx.path, sizeof(fx.path), "%s/killed", fx.dir);
+	fx_open();
+	assert_true(fx_proves("alice", "<1@x>", m.certifier));
+}
+
 static void
 the_same_leap_while_it_runs_is_doubted(void **state)
 {
@@ -333,6 +374,8 @@ main(int argc, char **argv)
 		CASE(no_envid_comes_twice_over_crashes_and_steps),
 		CASE(days_past_retention_are_dropped_whole),
 		CASE(a_leap_drops_nothing_until_the_operator_agrees),
+		CASE(a_keeper_stopped_in_a_leap_drops_nothing),
+		CASE(a_keeper_killed_in_a_leap_drops_nothing),
 		CASE(the_same_leap_while_it_runs_is_doubted),
 		CASE(a_clock_that_was_wrong_is_left_behind),
 		CASE(midnight_is_crossed_without_a_turn),
