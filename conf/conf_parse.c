@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/conf_comments.h"
 #include "conf/conf_fill.h"
 #include "conf/conf_table.h"
 #include "conf/conf_unknown.h"
@@ -426,13 +427,19 @@ bool
 conf_parse(struct conf_reading *reading, const char *text)
 {
 	struct parse parse = { .reading = reading, .last_line = 1 };
+	char *plain = strdup(text);
 	cfg_t *cfg;
 
-	for (const char *p = text; *p != '\0'; p++)
+	if (plain == NULL) {
+		conf_mistake(reading, 0, "no memory");
+		return false;
+	}
+	conf_blank_comments(plain);
+	for (const char *p = plain; *p != '\0'; p++)
 		parse.last_line += *p == '\n';
 	now = &parse;
 	do
-		cfg = try_parse(text);
+		cfg = try_parse(plain);
 	while (cfg == NULL && learn());
 	if (cfg != NULL) {
 		if (conf_fill(reading, cfg) < 0)
@@ -440,6 +447,7 @@ conf_parse(struct conf_reading *reading, const char *text)
 		cfg_free(cfg);
 	}
 	conf_unknowns_clear(&parse.unknowns);
+	free(plain);
 	now = NULL;
 	return cfg != NULL;
 }

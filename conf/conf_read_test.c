@@ -323,6 +323,12 @@ static const struct {
 	    "f:5: 'workers' is no list; write = instead of +=\n" },
 	{ "log|level = debug",
 	    "f:5: 'level' cannot be set here; write it inside its section\n" },
+	{ "# one\n// two\n/* three\n */ workers = x # four\n",
+	    "f:8: workers = \"x\": not a whole number; give it from 0 to "
+	    "256\n" },
+	{ "# one\n}\n# two",
+	    "f:6: a } too much; remove it, or look above for a { that is "
+	    "missing\n" },
 	{ "a|b = 2\n", "f:5: not understood at a; correct the line\n" },
 };
 
