@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
 #include "auth/sasl_setup.h"
+#include "common/clock.h"
 #include "common/door.h"
 #include "common/log.h"
 #include "common/messages.h"
@@ -43,18 +43,9 @@ struct worker {
 	size_t silent;
 	bool stopped;
 	bool paused;
-	time_t busy_at;
+	uint64_t busy_at; /* clock_ms() */
 	struct worker_counts counts;
 };
-
-static time_t
-seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
-}
 
 static void
 arm(struct slot *slot, uint64_t ms)
@@ -94,7 +85,7 @@ on_opened(struct asker *asker)
 	struct worker *worker = door_arg(asker);
 	struct slot *slot = calloc(1, sizeof(*slot));
 
-	worker->busy_at = seconds();
+	worker->busy_at = clock_ms();
 	if (slot == NULL) {
 		door_close_asker(asker->door, asker->number);
 		return;
@@ -125,7 +116,7 @@ on_closed(struct asker *asker)
 
 	if (slot == NULL)
 		return;
-	slot->worker->busy_at = seconds();
+	slot->worker->busy_at = clock_ms();
 	has_spoken(slot);
 	unqueue(slot);
 	event_del(&slot->timer);
@@ -281,7 +272,7 @@ run_step(struct slot *slot)
 		    &outcome);
 	}
 	alarm(0);
-	worker->busy_at = seconds();
+	worker->busy_at = clock_ms();
 	answer_outcome(slot, &outcome);
 	explicit_bzero(&outcome, sizeof(outcome));
 	wire_free(&slot->body);
@@ -315,7 +306,7 @@ worker_new(struct event_base *base, int listener, uid_t uid,
 	worker->site = site;
 	worker->limits = *limits;
 	worker->base = base;
-	worker->busy_at = seconds();
+	worker->busy_at = clock_ms();
 	TAILQ_INIT(&worker->queue);
 	worker->door = door_open(base, listener, uid, &owner);
 	if (worker->door == NULL) {
@@ -354,7 +345,7 @@ worker_idle_s(const struct worker *worker)
 {
 	if (door_asker_count(worker->door) > 0)
 		return 0;
-	return (uint64_t)(seconds() - worker->busy_at);
+	return (clock_ms() - worker->busy_at) / 1000;
 }
 
 void

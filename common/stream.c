@@ -1,6 +1,7 @@
 /*
  * TCP and TLS connections on libevent's loop; see stream.h.
  */
+#include "common/clock.h"
 #include "common/stream_internal.h"
 
 #include <errno.h>
@@ -11,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -26,15 +26,6 @@ static LIST_HEAD(, stream) lingering_streams = LIST_HEAD_INITIALIZER(
     lingering_streams);
 
 static void stream_on_timer(evutil_socket_t, short, void *);
-
-uint64_t
-stream_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 void
 stream_die(struct stream *s)
@@ -97,7 +88,7 @@ stream_arm_read(struct stream *s)
 static void
 stream_set_alarm(struct stream *s, uint64_t at)
 {
-	uint64_t now = stream_now();
+	uint64_t now = clock_ms();
 	uint64_t ms = at > now ? at - now : 0;
 	struct timeval tv = { (time_t)(ms / 1000),
 		(suseconds_t)(ms % 1000) * 1000 };
@@ -109,7 +100,7 @@ stream_set_alarm(struct stream *s, uint64_t at)
 void
 stream_set_timeout(struct stream *s, uint64_t ms)
 {
-	s->deadline = ms == 0 ? 0 : stream_now() + ms;
+	s->deadline = ms == 0 ? 0 : clock_ms() + ms;
 	/* A later deadline waits for the alarm to find it. */
 	if (s->deadline != 0 && (s->alarm == 0 || s->deadline < s->alarm))
 		stream_set_alarm(s, s->deadline);
@@ -125,7 +116,7 @@ stream_on_timer(evutil_socket_t fd, short what, void *arg)
 	s->alarm = 0;
 	if (s->deadline == 0 || s->state == STATE_DEAD)
 		return;
-	if (s->deadline > stream_now()) {
+	if (s->deadline > clock_ms()) {
 		stream_set_alarm(s, s->deadline);
 		return;
 	}

@@ -90,7 +90,4 @@ void stream_end_lingering(void);
 /* At the end of each turn: write what was gathered, free what ended. */
 void stream_turn_end(void);
 
-/* Milliseconds of a clock that never runs back. */
-uint64_t stream_now(void);
-
 #endif

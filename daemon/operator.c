@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/door.h"
 #include "common/log.h"
 #include "common/messages.h"
@@ -99,7 +100,7 @@ write_status(const struct supervisor *s, FILE *out)
 	static const char *const steps[] = { "running", "draining", "draining",
 		"draining", "stopped" };
 	const struct process *p;
-	uint64_t now = process_now();
+	uint64_t now = clock_ms();
 
 	fprintf(out,
 	    "role=waybilld pid=%ld generation=%" PRIu32 " uptime=%" PRIu64

@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/frame.h"
 #include "common/log.h"
 #include "common/messages.h"
@@ -30,15 +30,6 @@ const char *
 process_state_name(enum process_state state)
 {
 	return state_names[state];
-}
-
-uint64_t
-process_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
 static void
@@ -213,7 +204,7 @@ process_start(
 		p->pid = 0;
 		return -1;
 	}
-	p->started = process_now();
+	p->started = clock_ms();
 	process_set_state(p, PROCESS_STARTING);
 	p->readable =
 	    event_new(base, p->control, EV_READ | EV_PERSIST, on_control, p);

@@ -48,9 +48,6 @@ struct process {
 /* Text of a state, for status and log. */
 const char *process_state_name(enum process_state);
 
-/* Monotonic milliseconds. */
-uint64_t process_now(void);
-
 /* The only place where a state changes. */
 void process_set_state(struct process *, enum process_state);
 

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "conf/conf.h"
 #include "daemon/role.h"
@@ -99,20 +100,11 @@ open_children_lock(const char *path)
 	return open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
-static uint64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 /* Returns 0 with the lock, 1 without it after wait_ms, -2 for a signal. */
 static int
 wait_lock(int fd, const char *run_dir, uint64_t wait_ms)
 {
-	uint64_t start = now_ms();
+	uint64_t start = clock_ms();
 	struct timespec pause = { 0, 50000000 };
 	sigset_t stop;
 
@@ -123,12 +115,12 @@ wait_lock(int fd, const char *run_dir, uint64_t wait_ms)
 	sigemptyset(&stop);
 	sigaddset(&stop, SIGTERM);
 	sigaddset(&stop, SIGINT);
-	while (now_ms() - start < wait_ms) {
+	while (clock_ms() - start < wait_ms) {
 		if (sigtimedwait(&stop, NULL, &pause) > 0)
 			return -2;
 		if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
 			log_info("children-gone", "after %llu ms",
-			    (unsigned long long)(now_ms() - start));
+			    (unsigned long long)(clock_ms() - start));
 			return 0;
 		}
 	}

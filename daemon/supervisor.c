@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/frame.h"
 #include "common/log.h"
 #include "common/messages.h"
@@ -228,7 +229,7 @@ check_ready(struct supervisor *s)
 
 	if (s->ready || !s->all_started || s->stop != STOP_NOT ||
 	    !supervisor_serves(s, s->current) ||
-	    (!keeper && process_now() - s->started < KEEPER_HEAD_START_MS))
+	    (!keeper && clock_ms() - s->started < KEEPER_HEAD_START_MS))
 		return;
 	s->ready = true;
 	log_begin(&l, keeper ? LOG_IS_INFO : LOG_IS_WARNING, "ready");
@@ -259,7 +260,7 @@ on_first(evutil_socket_t fd, short what, void *arg)
 void
 supervisor_start(struct supervisor *s)
 {
-	s->started = process_now();
+	s->started = clock_ms();
 	s->first = evtimer_new(s->base, on_first, s);
 	if (s->first == NULL)
 		fatal("out of memory");
@@ -369,7 +370,7 @@ static void
 ended(struct process *p, int status)
 {
 	struct supervisor *s = p->supervisor;
-	uint64_t lived = process_now() - p->started;
+	uint64_t lived = clock_ms() - p->started;
 	enum process_state was = p->state;
 	struct generation *of = p->generation;
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "proxy/caps.h"
 #include "proxy/message.h"
@@ -57,8 +58,7 @@ envelope_refuse_mail(struct session *s, const char *reply)
 static bool
 envelope_ticket_expired(const struct session *s)
 {
-	return stream_now() - s->since >
-	    (uint64_t)s->w->conf->limits.session_max;
+	return clock_ms() - s->since > (uint64_t)s->w->conf->limits.session_max;
 }
 
 void

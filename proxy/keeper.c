@@ -10,6 +10,7 @@
 #include <event2/event.h>
 
 #include "common/child.h"
+#include "common/clock.h"
 #include "common/link.h"
 #include "common/log.h"
 #include "common/messages.h"
@@ -140,7 +141,7 @@ keeper_close(struct keeper *k)
 static bool
 keeper_is_silent(struct keeper *k)
 {
-	uint64_t now = stream_now();
+	uint64_t now = clock_ms();
 
 	if (k->silent < KEEPER_SILENT_MAX)
 		return false;
@@ -162,7 +163,7 @@ keeper_on_minted(void *arg, uint64_t who, unsigned type, struct wire_in *body)
 			fatal("the keeper's answer to a mint is malformed");
 		k->silent = 0;
 	} else if (++k->silent == KEEPER_SILENT_MAX) {
-		k->silent_since = stream_now();
+		k->silent_since = clock_ms();
 		log_error("keeper_silent",
 		    "the keeper does not answer: "
 		    "messages go out untracked or are deferred "

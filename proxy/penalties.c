@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
+
+#include "common/clock.h"
 
 enum {
 	PENALTIES_FREE = 2, /* failures without a delay */
@@ -65,10 +66,7 @@ penalties_close(struct penalties *p)
 static uint32_t
 penalties_now(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint32_t)ts.tv_sec;
+	return (uint32_t)(clock_ms() / 1000);
 }
 
 /* Failures that are not yet forgotten. */

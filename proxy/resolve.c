@@ -13,6 +13,7 @@
 #include <event2/event.h>
 #include <event2/util.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/stream.h"
 
@@ -55,7 +56,7 @@ resolve_answer(int error, struct evutil_addrinfo *list, void *arg)
 		return;
 	r->asking = false;
 	r->next =
-	    stream_now() + (error == 0 ? RESOLVE_FRESH_MS : RESOLVE_RETRY_MS);
+	    clock_ms() + (error == 0 ? RESOLVE_FRESH_MS : RESOLVE_RETRY_MS);
 	if (error != 0) {
 		/* Old addresses are better than none. */
 		log_warning("msa_lookup", "%s: %s", r->host,
@@ -75,7 +76,7 @@ resolve_ask(struct resolve *r)
 		.ai_protocol = IPPROTO_TCP,
 	};
 
-	if (r->dns == NULL || r->asking || stream_now() < r->next)
+	if (r->dns == NULL || r->asking || clock_ms() < r->next)
 		return;
 	r->asking = true;
 	evdns_getaddrinfo(r->dns, r->host, r->port, &hints, resolve_answer, r);

@@ -11,6 +11,7 @@
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/turn.h"
 #include "proxy/addresses.h"
@@ -66,7 +67,7 @@ session_rule(enum session_state state)
 static void
 session_time_exchange(struct session *s, enum session_state state)
 {
-	uint64_t now = stream_now();
+	uint64_t now = clock_ms();
 
 	if (s->state == SESSION_OPEN && state == SESSION_JUDGING)
 		s->exchange_since = now;
@@ -106,7 +107,7 @@ static uint64_t
 session_login_left(const struct session *s)
 {
 	uint64_t limit = (uint64_t)s->w->conf->limits.login_timeout;
-	uint64_t spent = stream_now() - s->since - s->exchanges_ms;
+	uint64_t spent = clock_ms() - s->since - s->exchanges_ms;
 
 	return spent < limit ? limit - spent : 1;
 }
@@ -322,11 +323,11 @@ session_log_refused(const struct session *s, unsigned of_address)
 	static int64_t unsaid;
 	struct log_line l;
 
-	if (stream_now() < quiet_until) {
+	if (clock_ms() < quiet_until) {
 		unsaid++;
 		return;
 	}
-	quiet_until = stream_now() + SESSION_REFUSED_LOG_MS;
+	quiet_until = clock_ms() + SESSION_REFUSED_LOG_MS;
 	log_begin(&l, LOG_IS_WARNING, "refused");
 	log_session(&l, s->id);
 	log_text(&l, "client", s->address);
@@ -369,7 +370,7 @@ session_start(struct worker *w, int fd, const struct sockaddr_storage *peer,
 		fatal("out of memory");
 	s->w = w;
 	s->peer = *peer;
-	s->since = stream_now();
+	s->since = clock_ms();
 	s->implicit_tls = implicit_tls;
 	s->state = SESSION_CLEAR;
 	replies_init(&s->replies);

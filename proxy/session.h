@@ -55,7 +55,7 @@ struct session {
 	uint64_t id; /* never 0, never reused */
 	LIST_ENTRY(session) bucket;
 	enum session_state state;
-	uint64_t since; /* stream_now() at its start */
+	uint64_t since; /* clock_ms() at its start */
 
 	/* the client */
 	struct stream *client; /* NULL: it is gone */

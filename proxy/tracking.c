@@ -4,8 +4,8 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "proxy/keeper.h"
 #include "proxy/session.h"
@@ -202,12 +202,9 @@ tracking_fill(const struct session *s, struct mail_record *r)
 void
 tracking_describe(struct session *s)
 {
-	struct timespec ts;
 	struct mail_record record;
 
-	clock_gettime(CLOCK_REALTIME, &ts);
-	s->mail->ended =
-	    (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	s->mail->ended = clock_wall_ms();
 	if (!tracking_is_on(s))
 		return;
 	tracking_fill(s, &record);

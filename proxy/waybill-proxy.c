@@ -14,6 +14,7 @@
 #include <openssl/crypto.h>
 
 #include "common/child.h"
+#include "common/clock.h"
 #include "common/link.h"
 #include "common/log.h"
 #include "common/messages.h"
@@ -79,7 +80,7 @@ static void
 proxy_on_drain_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct timeval tv = { 0, DRAIN_TICK_MS * 1000 };
-	uint64_t now = stream_now();
+	uint64_t now = clock_ms();
 
 	(void)fd;
 	(void)what;
@@ -95,7 +96,7 @@ proxy_on_drain_tick(evutil_socket_t fd, short what, void *arg)
 static void
 proxy_drain(uint64_t ms)
 {
-	uint64_t now = stream_now();
+	uint64_t now = clock_ms();
 
 	if (!worker.draining)
 		log_info("drain", "%zu sessions have %llu ms",
@@ -168,7 +169,7 @@ proxy_on_mechanisms(
 			return;
 		}
 	}
-	if (stream_now() - started >= LISTEN_ANYWAY_MS)
+	if (clock_ms() - started >= LISTEN_ANYWAY_MS)
 		proxy_listen();
 	evtimer_add(mechanisms_timer, &soon);
 }
@@ -292,7 +293,7 @@ proxy_serve(void)
 	mechanisms_timer = evtimer_new(worker.base, proxy_ask_mechanisms, NULL);
 	if (drain_timer == NULL || mechanisms_timer == NULL)
 		fatal("out of memory");
-	started = stream_now();
+	started = clock_ms();
 	proxy_ask_mechanisms(-1, 0, NULL);
 	while (running) {
 		event_base_loop(worker.base, EVLOOP_ONCE);

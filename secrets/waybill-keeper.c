@@ -10,13 +10,13 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 #include <openssl/crypto.h>
 
 #include "common/child.h"
+#include "common/clock.h"
 #include "common/door.h"
 #include "common/log.h"
 #include "conf/conf.h"
@@ -39,15 +39,6 @@ static struct {
 	struct event *hour;
 	struct event *limit;
 } keeper;
-
-static uint64_t
-wall_clock(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 static void
 send_answer(
@@ -138,7 +129,8 @@ static void
 open_vault(struct child_start *start)
 {
 	struct vault_settings settings = settings_of(keeper.conf);
-	struct vault_owner owner = { .reply = send_answer, .now = wall_clock };
+	struct vault_owner owner = { .reply = send_answer,
+		.now = clock_wall_ms };
 	char why[2048];
 
 	read_ticket_key(start, &owner);

@@ -1,0 +1,15 @@
+/*
+ * The time in milliseconds.
+ */
+#ifndef COMMON_CLOCK_H
+#define COMMON_CLOCK_H
+
+#include <stdint.h>
+
+/* For waits and ages: never set, never running back; from some point on. */
+uint64_t clock_ms(void);
+
+/* What the time is, since 1970 UTC; an operator may set it to anything. */
+uint64_t clock_wall_ms(void);
+
+#endif
