@@ -96,7 +96,7 @@ give_back_colon(struct octets *at, struct octets *word)
 	}
 }
 
-/* Words without a value: "L", "K", "TFO", and "defer (111)". */
+/* Words without a value: "L", "K", "TFO", and "routing defer (111)". */
 static bool
 is_flag(struct octets word)
 {
@@ -106,7 +106,7 @@ is_flag(struct octets word)
 		return (scan_skip(&word, "-") || true) &&
 		    scan_number(&word, INT32_MAX, &number) &&
 		    scan_is(word, ")");
-	if (scan_is(word, "defer"))
+	if (scan_is(word, "defer") || scan_is(word, "routing"))
 		return true;
 	for (size_t i = 0; i < word.len; i++)
 		if ((word.data[i] < 'A' || word.data[i] > 'Z') &&
@@ -170,14 +170,27 @@ exim_fields_next(
 	return read_other_field(at, f, event);
 }
 
-/* Fields, each after a blank, up to the end or ": text". */
+/* How long it took may stand behind the text, too. */
+static struct octets
+without_duration(struct octets text)
+{
+	size_t i = text.len;
+
+	while (i > 0 && text.data[i - 1] != ' ')
+		i--;
+	if (i > 0 && scan_ends(text, "s") && text.len - i > 4 &&
+	    memcmp(text.data + i, "DT=", 3) == 0)
+		text.len = i - 1;
+	return text;
+}
+
 bool
 exim_fields_read(
     struct octets at, struct exim_fields *f, struct log_event *event)
 {
 	while (at.len > 0) {
 		if (scan_skip(&at, ": ")) {
-			f->text = at;
+			f->text = without_duration(at);
 			return true;
 		}
 		if (!scan_skip(&at, " ") || !exim_fields_next(&at, f, event))

@@ -194,6 +194,8 @@ static void
 emit_join(struct log_join *j, struct known_id *next, uint64_t from,
     const struct log_event *event)
 {
+	if (next->joined_from == from)
+		return;
 	next->joined_from = from;
 	emit(j, LOGGED_JOIN, event);
 	if (next->forwarded && next->recipients > 0)

@@ -275,7 +275,8 @@ read_expired(struct octets text, struct log_event *event)
 		if (!scan_ends(text, words[i]))
 			continue;
 		event->status.action = ACTION_FAILED;
-		event->status.reply = scan_text(words[i] + 3);
+		event->status.reply =
+		    scan_text(words[i] + sizeof(">, status=") - 1);
 		/* RFC 3463 3.5: X.4.7, delivery time expired. */
 		memcpy(event->status.status, "4.4.7", sizeof("4.4.7"));
 		return LOGGED_STATUS;
