@@ -251,7 +251,7 @@ session_timeout(struct session *s)
 {
 	if (s->state == SESSION_SECURING)
 		session_end(s, "no TLS handshake in time");
-	else if (s->replies.waiting > 0)
+	else if (s->replies.waiting > 0 && s->msa != NULL)
 		session_arm(s); /* the client waits: the MSA's clock counts */
 	else
 		session_bye(s, "421 4.4.2 Timeout, closing the connection");

@@ -165,6 +165,8 @@ upstream_lost(struct session *s, const char *why)
 		upstream_log_lost(s, s->msa_trouble);
 	switch (s->state) {
 	case SESSION_MINTING:
+		/* XFORWARD may be out: what waits behind it would stay. */
+		replies_fail(&s->replies, s->client, upstream_lost_reply);
 		envelope_go(s);
 		break;
 	case SESSION_DATA_ASKED:

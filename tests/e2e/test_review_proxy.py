@@ -94,3 +94,22 @@ def test_xclient_that_names_nobody_is_no_identity(start_waybill, raw_msa,
     line = waybill.wait_line(event="msa_unavailable")
     assert "XCLIENT" in line["reason"]
     assert raw_msa.commands("MAIL") == []
+
+
+@pytest.mark.parametrize("how", [
+    {"close": ["XFORWARD"]}, {"silent": ["XFORWARD"]},
+    {"replies": {"XFORWARD": "354 what"}},
+    {"replies": {"XFORWARD": "421 4.3.2 Bye"}, "close_after": ["XFORWARD"]}],
+    ids=["closes", "silent", "unfit", "421"])
+def test_an_msa_lost_at_xforward_costs_one_mail(start_waybill, raw_msa, how):
+    """Without PIPELINING MAIL waits for the reply to XFORWARD, and the client
+    knows nothing of that."""
+    offers = ["DSN", "XFORWARD IDENT"]
+    raw_msa.behave(capabilities=offers, **how)
+    waybill = start_waybill(raw_msa, msa_section={"mail_timeout": "300 ms"})
+    client = Wire(waybill, timeout=10)
+    assert client.ask("MAIL FROM:<alice@example.test>")[0] == 451
+    assert client.ask("NOOP")[0] == 250
+    raw_msa.behave(capabilities=offers)
+    assert client.message(TEXT % b"again")[0] == 250
+    assert client.quit() == 221
