@@ -113,6 +113,13 @@ warn_of_clock(void)
 	    "waybillctl accept-clock");
 }
 
+/* Was a clock believed, perhaps a new vault's first, that was far ahead? */
+static bool
+is_behind(const struct vault *v, uint64_t now)
+{
+	return v->timeline.time > now + TIMELINE_DAY_MS;
+}
+
 void
 vault_reserve(struct vault *v)
 {
@@ -191,6 +198,11 @@ vault_hour(struct vault *v)
 
 	if (timeline_watch(&v->timeline, now) || v->timeline.doubted)
 		warn_of_clock();
+	else if (is_behind(v, now))
+		log_warning("clock",
+		    "the clock is more than a day behind what it was: "
+		    "messages get a time ahead of it until you agree by: "
+		    "waybillctl accept-clock");
 	for (uint32_t day = today; day <= today + 2; day++)
 		store_day_make(v->store, day, day_made, v);
 	if (!v->timeline.doubted)
@@ -227,13 +239,15 @@ vault_accept_clock(struct vault *v, char *out, size_t size)
 {
 	uint64_t now = vault_now(v);
 
-	if (!v->timeline.doubted) {
+	if (!v->timeline.doubted && !is_behind(v, now)) {
 		snprintf(out, size, "the clock was not in doubt");
 		return true;
 	}
+	/* Who waits now was given a time that start_over() takes back. */
+	vault_commit(v);
 	v->timeline.doubted = false;
 	v->timeline.seen = now;
-	if (v->timeline.time > now + TIMELINE_DAY_MS)
+	if (is_behind(v, now))
 		start_over(v);
 	else
 		vault_put_clock(v,
@@ -268,7 +282,7 @@ vault_status(const struct vault *v, char *out, size_t size)
 	    v->mints, v->settles, v->forgets, v->lists, v->tokens,
 	    v->accounts.next_number - 1, v->group.batches, v->group.largest,
 	    v->described.count, days, store_free_octets(v->store),
-	    v->timeline.doubted);
+	    v->timeline.doubted || is_behind(v, vault_now(v)));
 }
 
 bool

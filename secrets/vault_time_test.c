@@ -263,6 +263,29 @@ a_clock_that_was_wrong_is_left_behind(void **state)
 	assert_true(fx_proves("alice", wrong.envid, wrong.certifier));
 }
 
+/* Before the network set it, say; there was no earlier time to doubt it by. */
+static void
+a_new_vaults_wrong_clock_is_left_behind(void **state)
+{
+	struct token_answer t;
+	struct minted m;
+	char text[512];
+
+	(void)state;
+	fx.now += 4000 * FIXTURE_DAY;
+	fx_open();
+	fx_mint("alice");
+	fx.now -= 4000 * FIXTURE_DAY;
+	vault_status(fx.vault, text, sizeof(text));
+	assert_non_null(strstr(text, "clock_doubted=1"));
+	assert_true(vault_accept_clock(fx.vault, text, sizeof(text)));
+	m = fx_mint("alice");
+	assert_int_equal(fx_token("alice", m.envid, &t), KEEPER_OK);
+	assert_in_range(t.expires, fx.now / 1000, fx.now / 1000 + 11 * 86400);
+	vault_status(fx.vault, text, sizeof(text));
+	assert_non_null(strstr(text, "clock_doubted=0"));
+}
+
 static void
 midnight_is_crossed_without_a_turn(void **state)
 {
@@ -310,6 +333,27 @@ a_first_certifier_waits_for_the_accounts_secret(void **state)
 	assert_int_equal(fx.type, MSG_MINTED);
 	ask_mint("alice");
 	assert_int_equal(fx.type, MSG_MINTED);
+}
+
+static void
+who_waits_while_the_clock_is_accepted_is_answered(void **state)
+{
+	char text[256];
+
+	(void)state;
+	fx.settings.random = true;
+	fx.now += 4000 * FIXTURE_DAY;
+	fx_open();
+	fx_mint("alice");
+	fx.now -= 4000 * FIXTURE_DAY;
+	ask_mint("alice");
+	assert_int_equal(fx.type, 0);
+	assert_true(vault_accept_clock(fx.vault, text, sizeof(text)));
+	vault_commit(fx.vault);
+	assert_int_equal(fx.type, MSG_MINTED);
+	assert_int_equal(fx.answer.data[0], KEEPER_OK);
+	vault_commit(fx.vault);
+	assert_false(vault_is_busy(fx.vault));
 }
 
 static void
@@ -378,8 +422,10 @@ main(int argc, char **argv)
 		CASE(a_keeper_killed_in_a_leap_drops_nothing),
 		CASE(the_same_leap_while_it_runs_is_doubted),
 		CASE(a_clock_that_was_wrong_is_left_behind),
+		CASE(a_new_vaults_wrong_clock_is_left_behind),
 		CASE(midnight_is_crossed_without_a_turn),
 		CASE(a_first_certifier_waits_for_the_accounts_secret),
+		CASE(who_waits_while_the_clock_is_accepted_is_answered),
 		CASE(a_random_certifier_waits_for_its_secret),
 		CASE(a_time_past_its_reservation_waits_for_the_next),
 		CASE(all_that_wait_share_one_batch),
