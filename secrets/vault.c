@@ -183,6 +183,8 @@ expire(struct vault *v, uint64_t now)
 	    ((uint64_t)days[0] + 1) * TIMELINE_DAY_MS + v->retention < now) {
 		uint32_t day = days[0];
 
+		/* What this turn put into it would make its batch void. */
+		group_commit(&v->group, true);
 		store_day_drop(v->store, day, day_dropped, &day);
 		days = store_days(v->store, &count);
 		if (count > 0 && days[0] == day)

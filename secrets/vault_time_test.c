@@ -303,6 +303,32 @@ midnight_is_crossed_without_a_turn(void **state)
 	assert_int_equal(fx_list("alice"), 10);
 }
 
+static void
+a_day_dropped_while_it_is_written_takes_nobody_along(void **state)
+{
+	struct question from = { 1, 1 };
+	struct wire_out body = { 0 };
+	struct mail_record r;
+	struct minted m;
+	struct wire_in in;
+
+	(void)state;
+	fx_open();
+	m = fx_mint("alice");
+	for (uint64_t end = fx.now + 11 * FIXTURE_DAY; fx.now < end;
+	     fx.now += FIXTURE_DAY / 24) {
+		r = fx_record("alice", &m, "<1@x>");
+		wire_begin(&body);
+		mail_record_put(&body, &r);
+		wire_read(&in, body.data, body.len);
+		assert_int_equal(vault_settle(fx.vault, from, &in), 0);
+		vault_hour(fx.vault);
+		assert_int_equal(fx_mint("bob").status, KEEPER_OK);
+	}
+	wire_free(&body);
+	assert_int_equal(fx_settle("alice", &m, "<1@x>"), KEEPER_NOT_FOUND);
+}
+
 /* What leaves before the turn's commit, and what only after it. */
 static void
 ask_mint(const char *account)
@@ -424,6 +450,7 @@ main(int argc, char **argv)
 		CASE(a_clock_that_was_wrong_is_left_behind),
 		CASE(a_new_vaults_wrong_clock_is_left_behind),
 		CASE(midnight_is_crossed_without_a_turn),
+		CASE(a_day_dropped_while_it_is_written_takes_nobody_along),
 		CASE(a_first_certifier_waits_for_the_accounts_secret),
 		CASE(who_waits_while_the_clock_is_accepted_is_answered),
 		CASE(a_random_certifier_waits_for_its_secret),
