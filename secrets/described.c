@@ -39,13 +39,29 @@ chain_of(struct vault *v, const uint8_t *handle)
 	return &v->described.chains[place % DESCRIBED_CHAINS];
 }
 
+static bool
+is_of(const struct described *d, const char *account)
+{
+	struct ticket ticket;
+	struct wire_in in;
+
+	wire_read(&in, d->body, d->len);
+	ticket_get(&in, &ticket);
+	return strcmp(ticket.account, account) == 0;
+}
+
+/*
+ * Whose a handle is, is looked at when it is written: until then who names
+ * another's must not reach what the other described.
+ */
 static struct described *
-find(struct vault *v, const uint8_t *handle)
+find(struct vault *v, const uint8_t *handle, const char *account)
 {
 	struct described *d;
 
 	LIST_FOREACH(d, chain_of(v, handle), chain)
-		if (memcmp(d->handle, handle, HANDLE_LEN) == 0)
+		if (memcmp(d->handle, handle, HANDLE_LEN) == 0 &&
+		    is_of(d, account))
 			return d;
 	return NULL;
 }
@@ -67,9 +83,10 @@ wipe(struct described *d)
 }
 
 void
-described_forget(struct vault *v, const uint8_t handle[HANDLE_LEN])
+described_forget(
+    struct vault *v, const uint8_t handle[HANDLE_LEN], const char *account)
 {
-	struct described *d = find(v, handle);
+	struct described *d = find(v, handle, account);
 
 	if (d == NULL)
 		return;
@@ -79,24 +96,24 @@ described_forget(struct vault *v, const uint8_t handle[HANDLE_LEN])
 
 void
 described_keep(struct vault *v, uint64_t asker,
-    const uint8_t handle[HANDLE_LEN], struct octets body)
+    const struct mail_record *record, struct octets body)
 {
 	struct described_set *set = &v->described;
 	struct described *d;
 
-	described_forget(v, handle);
+	described_forget(v, record->handle, record->ticket.account);
 	if (set->count >= COUNT_MOST || body.len > OCTETS_MOST - set->octets)
 		return;
 	d = malloc(sizeof(*d) + body.len);
 	if (d == NULL)
 		return;
-	memcpy(d->handle, handle, HANDLE_LEN);
+	memcpy(d->handle, record->handle, HANDLE_LEN);
 	d->asker = asker;
 	d->since = vault_now(v);
 	d->len = body.len;
 	memcpy(d->body, body.data, body.len);
 	TAILQ_INSERT_TAIL(&set->list, d, next);
-	LIST_INSERT_HEAD(chain_of(v, handle), d, chain);
+	LIST_INSERT_HEAD(chain_of(v, record->handle), d, chain);
 	set->count++;
 	set->octets += d->len;
 }
@@ -111,10 +128,9 @@ vault_describe(struct vault *v, struct question from, struct wire_in *body)
 
 	mail_record_get(body, &record);
 	rc = wire_end(body);
-	/* Whose it is, is looked at when it is written. */
 	if (rc == 0 && vault_knows(v, &record.ticket) &&
 	    envid_open(v->cipher, record.handle, &parts) == 0)
-		described_keep(v, from.asker, record.handle, copy);
+		described_keep(v, from.asker, &record, copy);
 	mail_record_free(&record);
 	return rc;
 }

@@ -24,8 +24,7 @@ settle_end(struct settle_job *s, uint8_t status)
 	if (status == KEEPER_OK)
 		s->job.vault->settles++;
 	else if (status == KEEPER_UNAVAILABLE)
-		described_keep(s->job.vault, s->job.from.asker,
-		    s->record.handle,
+		described_keep(s->job.vault, s->job.from.asker, &s->record,
 		    (struct octets){ s->job.body, s->job.body_len });
 	mail_record_free(&s->record);
 	wire_begin(&body);
@@ -190,7 +189,7 @@ settle_account(void *arg, struct account *account, enum store_status status)
 			: KEEPER_REFUSED);
 		return;
 	}
-	described_forget(v, s->record.handle);
+	described_forget(v, s->record.handle, account->name);
 	if (!store_has_day(v->store, day)) {
 		settle_end(s, KEEPER_NOT_FOUND); /* expired */
 		return;
@@ -306,7 +305,7 @@ forget_account(void *arg, struct account *account, enum store_status status)
 		return;
 	}
 	v->forgets++;
-	described_forget(v, f->handle);
+	described_forget(v, f->handle, account->name);
 	if (f->parts.kind != ENVID_RANDOM) {
 		job_end(&f->job);
 		return;

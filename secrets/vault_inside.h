@@ -113,10 +113,11 @@ void vault_reserve(struct vault *);
 
 /* described.c: keep a record in memory, forget it, write all of an asker. */
 void described_start(struct vault *);
-/* Keep body, a MAIL_RECORD of handle, while there is room. */
-void described_keep(struct vault *, uint64_t asker,
-    const uint8_t handle[HANDLE_LEN], struct octets body);
-void described_forget(struct vault *, const uint8_t handle[HANDLE_LEN]);
+/* Keep body, which record was read from, while there is room. */
+void described_keep(struct vault *, uint64_t asker, const struct mail_record *,
+    struct octets body);
+void described_forget(
+    struct vault *, const uint8_t handle[HANDLE_LEN], const char *account);
 /* asker 0: all; older than `before` (ms) only. Writes them as unknown. */
 void described_write(struct vault *, uint64_t asker, uint64_t before);
 /* Wipe what is left. */

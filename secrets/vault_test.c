@@ -162,6 +162,29 @@ what_was_described_is_written_when_its_asker_goes(void **state)
 }
 
 static void
+describing_anothers_message_hides_nothing(void **state)
+{
+	struct mail_record r;
+	struct minted m;
+
+	(void)state;
+	fx_open();
+	fx_mint("mallory");
+	m = fx_mint("alice");
+	r = fx_record("alice", &m, "<1@x>");
+	fx_describe(&r);
+	fx.asker = 2;
+	r = fx_record("mallory", &m, "<2@x>");
+	fx_describe(&r);
+	fx_forget("mallory", &m);
+	vault_asker_gone(fx.vault, 2);
+	vault_asker_gone(fx.vault, 1);
+	fx_turn();
+	assert_int_equal(fx_list("alice"), 1);
+	assert_int_equal(fx_list("mallory"), 0);
+}
+
+static void
 an_unknown_outcome_never_covers_a_known_one(void **state)
 {
 	struct mail_record r;
@@ -450,6 +473,7 @@ main(void)
 		CASE(a_short_or_long_body_is_malformed),
 		CASE(a_settle_sent_twice_is_stored_once),
 		CASE(what_was_described_is_written_when_its_asker_goes),
+		CASE(describing_anothers_message_hides_nothing),
 		CASE(an_unknown_outcome_never_covers_a_known_one),
 		CASE(a_derived_token_is_known_without_a_record),
 		CASE(a_forgotten_random_message_is_gone),
