@@ -9,13 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MUST(what)                                                             \
-	do {                                                                   \
-		if (!(what))                                                   \
-			abort();                                               \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 /* A system whose name needs no resolver. */
 int

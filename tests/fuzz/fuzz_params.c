@@ -10,17 +10,10 @@
 
 #include "common/codec.h"
 #include "proxy/caps.h"
+#include "tests/fuzz/fuzz.h"
 
 #define PREFIX	 5
 #define LINE_MAX 4096
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(what)                                                             \
-	do {                                                                   \
-		if (!(what))                                                   \
-			abort();                                               \
-	} while (0)
 
 static const struct rewrite_mint mint = { "k3Yc0bq2RtOZl8@submit.example",
 	"eD72e8cRib6kzdkkE9IFMiKt+FA", 864000 };

@@ -11,6 +11,7 @@
 #include "common/keeper_messages.h"
 #include "common/messages.h"
 #include "common/tracking_messages.h"
+#include "tests/fuzz/fuzz.h"
 
 #define READER(kind)                                                           \
 	static void kind##_fuzz(struct wire_in *in, struct wire_out *out)      \
@@ -102,8 +103,6 @@ static void (*const readers[])(struct wire_in *, struct wire_out *) = {
 	feed_item_fuzz,
 	history_fuzz,
 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

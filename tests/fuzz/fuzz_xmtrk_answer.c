@@ -13,14 +13,7 @@
 #include "token/print.h"
 #include "token/text.h"
 #include "token/words.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(what)                                                             \
-	do {                                                                   \
-		if (!(what))                                                   \
-			abort();                                               \
-	} while (0)
+#include "tests/fuzz/fuzz.h"
 
 static void
 check_clean(const char *text, size_t len)
