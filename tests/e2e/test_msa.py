@@ -227,6 +227,19 @@ def test_xclient_says_announced_attributes_only(start_waybill, start_peer,
     assert hop.messages()[0]["raw"].startswith(b"Subject:")
 
 
+@pytest.mark.parametrize("offer", ["XCLIENT", "XCLIENT NAME HELO"])
+def test_xclient_that_names_nobody_is_no_identity(start_waybill, raw_msa,
+                                                  offer):
+    raw_msa.behave(capabilities=["PIPELINING", offer])
+    waybill = start_waybill(raw_msa, msa_section={"identity": "xclient"})
+    client = Wire(waybill)
+    assert client.ask("MAIL FROM:<alice@example.test>")[0] == 451
+    client.quit()
+    line = waybill.wait_line(event="msa_unavailable")
+    assert "XCLIENT" in line["reason"]
+    assert raw_msa.commands("MAIL") == []
+
+
 def test_xforward_carries_the_envid(start_waybill, raw_msa):
     raw_msa.behave(capabilities=["PIPELINING", "DSN",
                                  "XFORWARD NAME ADDR IDENT"])
@@ -240,6 +253,19 @@ def test_xforward_carries_the_envid(start_waybill, raw_msa):
         event["line"] for event in raw_msa.commands("MAIL")))
     assert told == [f"XFORWARD IDENT={envid}" for envid in sent]
     assert len(set(sent)) == 2
+
+
+def test_a_refused_xforward_is_logged_with_its_session(start_waybill,
+                                                       raw_msa):
+    raw_msa.behave(capabilities=["PIPELINING", "DSN", "XFORWARD IDENT"],
+                   replies={"XFORWARD": "550-5.7.0 not\n550 5.7.0 you"})
+    waybill = start_waybill(raw_msa)
+    client = Wire(waybill)
+    assert client.message(TEXT % b"ident")[0] == 250
+    client.quit()
+    login = waybill.lines(event="login")[0]
+    waybill.wait_line(event="msa_refused", session=login["session"],
+                      reply="550 5.7.0 you")
 
 
 # What is said of a message

@@ -242,6 +242,61 @@ def test_mints_without_a_message_are_capped(start_waybill, raw_msa):
         one.quit()
 
 
+# A record with too much to hold
+
+HOST = ".".join(["h" * 60] * 3) + ".test"
+
+
+def test_a_record_too_long_is_cut_and_not_dropped(start_waybill, raw_msa):
+    """More recipients than a record has room for, each with a long reply:
+    the replies go first, then the last recipients."""
+    count = 5000
+    raw_msa.behave(replies={"RCPT": "250 2.1.5 " + "y" * 240})
+    waybill = start_waybill(raw_msa, limits={"recipients": count},
+                            tracking={"settle_timeout": "20 s"})
+    client = Wire(waybill, timeout=120)
+    names = [f"{n:05d}{'u' * 55}@{HOST}" for n in range(count)]
+    client.send("MAIL FROM:<alice@example.test>")
+    assert client.reply()[0] == 250
+    for part in range(0, count, 500):
+        client.send(*[f"RCPT TO:<{name}>" for name in
+                      names[part:part + 500]])
+        assert client.codes(500) == [250] * 500
+    assert client.ask("DATA")[0] == 354
+    client.raw(TEXT % b"many" + b".\r\n")
+    assert client.reply()[0] == 250
+    assert waybill.wait_line(event="message")["vault"] == "stored"
+    kept = [pairs["to"] for word, pairs in
+            told(client.whole("XMTRK SHOW <many@client.test>"))
+            if word == "recipient"]
+    assert 3500 < len(kept) < count and kept == names[:len(kept)]
+    assert client.ask("XMTRK TOKEN <many@client.test>")[0] == 250
+    client.quit()
+    assert waybill.run_cli("show", "<many@client.test>").returncode == 0
+
+
+def test_long_replies_are_cut_before_recipients(start_waybill, raw_msa):
+    count = 4000
+    raw_msa.behave(replies={"RCPT": "250 2.1.5 " + "y" * 240})
+    waybill = start_waybill(raw_msa, limits={"recipients": count},
+                            tracking={"settle_timeout": "20 s"})
+    client = Wire(waybill, timeout=120)
+    names = [f"r{n}@example.test" for n in range(count)]
+    client.send("MAIL FROM:<alice@example.test>",
+                *[f"RCPT TO:<{name}>" for name in names], "DATA")
+    assert client.codes(count + 2) == [250] * (count + 1) + [354]
+    client.raw(TEXT % b"replies" + b".\r\n")
+    assert client.reply()[0] == 250
+    assert waybill.wait_line(event="message")["vault"] == "stored"
+    shown = [pairs for word, pairs in
+             told(client.whole("XMTRK SHOW <replies@client.test>"))
+             if word == "recipient"]
+    assert [pairs["to"] for pairs in shown] == names
+    assert shown[0]["text"].startswith("2.1.5 yyy")
+    assert shown[-1]["code"] == "250" and shown[-1]["text"] == ""
+    client.quit()
+
+
 # A keeper that is slow or dead
 
 QUICK = {"mint_timeout": "300 ms", "settle_timeout": "300 ms"}
@@ -326,6 +381,17 @@ def test_a_full_disk(start_waybill, strict_hop, policy):
         assert client.ask("MAIL FROM:<a@b.test>")[1].startswith("4.3.0")
     waybill.wait_line(event="untracked")
     client.quit()
+
+
+def test_an_untracked_message_names_its_session(start_waybill, strict_hop):
+    waybill = start_waybill(strict_hop, vault={"min_free": "1000000 G"})
+    client = Wire(waybill)
+    assert client.message(TEXT % b"bare")[0] == 250
+    client.quit()
+    login = waybill.lines(event="login")[0]
+    line = waybill.wait_line(event="untracked", session=login["session"])
+    assert line["user"] == "alice" and line["reason"]
+    assert "msg" not in line
 
 
 @pytest.mark.parametrize("policy", ["submit", "defer"])
