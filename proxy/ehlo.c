@@ -97,13 +97,13 @@ read_size(const char *line)
 	return size;
 }
 
-static bool
-has_mechanism(const char *list, const char *name, size_t len)
+bool
+ehlo_has_mechanism(const char *list, const char *name, size_t len)
 {
 	while (*list != '\0') {
 		size_t n = strcspn(list, " ");
 
-		if (n == len && memcmp(list, name, len) == 0)
+		if (n == len && strncasecmp(list, name, len) == 0)
 			return true;
 		list += n + strspn(list + n, " ");
 	}
@@ -123,7 +123,7 @@ read_mechanisms(const char *line, struct msa_caps *caps)
 			continue;
 		for (size_t i = 0; i < word.len; i++)
 			name[i] = (char)toupper((unsigned char)word.at[i]);
-		if (has_mechanism(caps->auth, name, word.len))
+		if (ehlo_has_mechanism(caps->auth, name, word.len))
 			continue;
 		if (gap)
 			caps->auth[have] = ' ';
@@ -167,12 +167,6 @@ ehlo_parse(const struct reply *r, struct msa_caps *caps)
 			read_line(line + CODE_LEN, caps);
 }
 
-bool
-ehlo_has_mechanism(const struct msa_caps *caps, const char *mechanism)
-{
-	return has_mechanism(caps->auth, mechanism, strlen(mechanism));
-}
-
 static bool
 same_mechanisms(const char *a, const char *b)
 {
@@ -182,7 +176,7 @@ same_mechanisms(const char *a, const char *b)
 	while (*a != '\0') {
 		size_t n = strcspn(a, " ");
 
-		if (!has_mechanism(b, a, n))
+		if (!ehlo_has_mechanism(b, a, n))
 			return false;
 		a += n + strspn(a + n, " ");
 	}

@@ -47,8 +47,8 @@ void ehlo_parse(const struct reply *r, struct msa_caps *caps);
 /* Do the two offer the same, in whatever order they say so? */
 bool ehlo_same_caps(const struct msa_caps *a, const struct msa_caps *b);
 
-/* Does the MSA offer this mechanism (upper case)? */
-bool ehlo_has_mechanism(const struct msa_caps *caps, const char *mechanism);
+/* Is the name of len octets one of a list of mechanisms? In either case. */
+bool ehlo_has_mechanism(const char *list, const char *name, size_t len);
 
 /*
  * What to offer to a client: of the MSA's extensions those that we carry

@@ -133,10 +133,10 @@ an_endless_list_of_mechanisms_is_bounded(void **state)
 	strcat(in, "\r\n");
 	parse(in, &caps);
 	assert_true(strlen(caps.auth) <= EHLO_AUTH_MAX);
-	assert_true(ehlo_has_mechanism(&caps, "M000"));
-	assert_true(ehlo_has_mechanism(&caps, "M099"));
-	assert_false(ehlo_has_mechanism(&caps, "M399"));
-	assert_false(ehlo_has_mechanism(&caps, "M0"));
+	assert_true(ehlo_has_mechanism(caps.auth, "M000", 4));
+	assert_true(ehlo_has_mechanism(caps.auth, "M099", 4));
+	assert_false(ehlo_has_mechanism(caps.auth, "M399", 4));
+	assert_false(ehlo_has_mechanism(caps.auth, "M0", 2));
 }
 
 static void

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <event2/event.h>
 #include <openssl/crypto.h>
@@ -16,6 +15,7 @@
 #include "common/log.h"
 #include "common/messages.h"
 #include "proxy/addresses.h"
+#include "proxy/ehlo.h"
 #include "proxy/penalties.h"
 #include "proxy/session.h"
 #include "proxy/worker.h"
@@ -124,24 +124,6 @@ login_wait(struct session *s)
 	evtimer_add(s->delay, &tv);
 }
 
-/* Is name among the mechanisms offered? */
-static bool
-login_offered(const struct session *s, const char *name)
-{
-	const char *at = s->w->mechanisms;
-	size_t len = strlen(name);
-
-	while (*at != '\0') {
-		size_t n = strcspn(at, " ");
-
-		if (n == len && strncasecmp(at, name, n) == 0)
-			return true;
-		at += n;
-		at += strspn(at, " ");
-	}
-	return false;
-}
-
 /* Returns false where the initial response is malformed. */
 static bool
 login_take_initial(struct session *s, const char *text, size_t len)
@@ -182,7 +164,7 @@ login_begin(struct session *s, const char *args, size_t len)
 		return;
 	}
 	snprintf(s->mechanism, sizeof(s->mechanism), "%.*s", (int)name, args);
-	if (!login_offered(s, s->mechanism)) {
+	if (!ehlo_has_mechanism(s->w->mechanisms, args, name)) {
 		login_reply(s,
 		    s->w->mechanisms[0] == '\0'
 			? "454 4.7.0 Temporary authentication failure"
