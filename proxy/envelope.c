@@ -172,7 +172,10 @@ envelope_send_mail(struct session *s)
 	    MESSAGE_HEADROOM, envelope_additions(s, &additions), &line);
 
 	if (n == -1) {
-		envelope_refuse_mail(s, "501 5.5.4 Malformed parameter");
+		/* What the client said was good: it is the keeper's fault. */
+		envelope_refuse_mail(s,
+		    "451 4.3.0 Tracking is not available, "
+		    "try again later");
 		return;
 	}
 	if (!envelope_send_ident(s))
