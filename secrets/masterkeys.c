@@ -207,14 +207,32 @@ key_write(int dir_fd, const char *name)
 	return rc;
 }
 
+/*
+ * Under a hidden name until it is whole: a crash leaves no half key. And never
+ * over another: a second keeper may have sealed with that one by now.
+ */
+static int
+key_make(int dir_fd, const char *name)
+{
+	const char *hidden = ".making";
+	int rc = -1;
+
+	unlinkat(dir_fd, hidden, 0);
+	if (key_write(dir_fd, hidden) == 0 &&
+	    linkat(dir_fd, hidden, dir_fd, name, 0) == 0 &&
+	    unlinkat(dir_fd, hidden, 0) == 0 && fsync(dir_fd) == 0)
+		rc = 0;
+	return rc;
+}
+
 int
 masterkeys_make(const char *dir, uint64_t now, char *why, size_t size)
 {
 	struct complaint c = { why, size };
 	time_t seconds = (time_t)(now / 1000);
-	char name[64], hidden[] = ".making";
+	char name[64];
 	struct tm tm;
-	int dir_fd, rc = -1;
+	int dir_fd, rc;
 
 	gmtime_r(&seconds, &tm);
 	strftime(name, sizeof(name), "%Y-%m-%dT%H%M%SZ.key", &tm);
@@ -223,12 +241,8 @@ masterkeys_make(const char *dir, uint64_t now, char *why, size_t size)
 	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir_fd == -1)
 		return complain(&c, NULL, dir, "");
-	/* Under a hidden name until it is whole: a crash leaves no half key. */
-	unlinkat(dir_fd, hidden, 0);
-	if (key_write(dir_fd, hidden) == 0 &&
-	    renameat(dir_fd, hidden, dir_fd, name) == 0 && fsync(dir_fd) == 0)
-		rc = 0;
-	else
+	rc = key_make(dir_fd, name);
+	if (rc == -1)
 		complain(&c, NULL, dir, name);
 	close(dir_fd);
 	return rc;

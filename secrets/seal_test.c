@@ -205,6 +205,25 @@ a_key_made_is_read_again(void **state)
 	masterkeys_free(&keys);
 }
 
+/* Two keepers that start at once, on a vault that is new. */
+static void
+a_key_is_never_made_over_another(void **state)
+{
+	struct masterkeys first, second;
+	char why[256];
+
+	(void)state;
+	assert_int_equal(masterkeys_make(dir, 1790000000000, why, 256), 0);
+	assert_int_equal(masterkeys_read(&first, dir, why, 256), 0);
+	assert_int_equal(masterkeys_make(dir, 1790000000000, why, 256), -1);
+	assert_non_null(strstr(why, ".key: "));
+	assert_int_equal(masterkeys_read(&second, dir, why, 256), 0);
+	assert_int_equal(second.count, 1);
+	assert_memory_equal(first.key->id, second.key->id, MASTERKEY_ID_LEN);
+	masterkeys_free(&first);
+	masterkeys_free(&second);
+}
+
 static void
 the_last_name_is_the_newest_and_all_open(void **state)
 {
@@ -270,6 +289,8 @@ main(void)
 		cmocka_unit_test(a_record_opens_only_in_its_place),
 		cmocka_unit_test_setup_teardown(
 		    a_key_made_is_read_again, dir_make, dir_remove),
+		cmocka_unit_test_setup_teardown(
+		    a_key_is_never_made_over_another, dir_make, dir_remove),
 		cmocka_unit_test_setup_teardown(
 		    the_last_name_is_the_newest_and_all_open, dir_make,
 		    dir_remove),
