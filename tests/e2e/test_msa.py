@@ -268,6 +268,25 @@ def test_a_refused_xforward_is_logged_with_its_session(start_waybill,
                       reply="550 5.7.0 you")
 
 
+@pytest.mark.parametrize("how", [
+    {"close": ["XFORWARD"]}, {"silent": ["XFORWARD"]},
+    {"replies": {"XFORWARD": "354 what"}},
+    {"replies": {"XFORWARD": "421 4.3.2 Bye"}, "close_after": ["XFORWARD"]}],
+    ids=["closes", "silent", "unfit", "421"])
+def test_an_msa_lost_at_xforward_costs_one_mail(start_waybill, raw_msa, how):
+    """Without PIPELINING MAIL waits for the reply to XFORWARD, and the client
+    knows nothing of that."""
+    offers = ["DSN", "XFORWARD IDENT"]
+    raw_msa.behave(capabilities=offers, **how)
+    waybill = start_waybill(raw_msa, msa_section={"mail_timeout": "300 ms"})
+    client = Wire(waybill, timeout=10)
+    assert client.ask("MAIL FROM:<alice@example.test>")[0] == 451
+    assert client.ask("NOOP")[0] == 250
+    raw_msa.behave(capabilities=offers)
+    assert client.message(TEXT % b"again")[0] == 250
+    assert client.quit() == 221
+
+
 # What is said of a message
 
 def test_one_log_line_a_message_with_all_of_it(start_waybill, strict_hop):
