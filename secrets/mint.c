@@ -38,7 +38,7 @@ mint_durable(struct group_waiter *w, enum store_status status)
 	struct mint_job *m = (struct mint_job *)(void *)w;
 	struct vault *v = m->job.vault;
 
-	if (status == STORE_OK && m->parts.time > v->timeline.reserved)
+	if (status == STORE_OK && !timeline_covers(&v->timeline, m->parts.time))
 		group_wait(&v->group, w);
 	else
 		mint_end(m, vault_status_of(status));
@@ -125,7 +125,7 @@ mint_day(void *arg, enum store_status status)
 		return;
 	}
 	if (m->job.account->durable && !random &&
-	    m->parts.time <= v->timeline.reserved) {
+	    timeline_covers(&v->timeline, m->parts.time)) {
 		mint_end(m, KEEPER_OK);
 		return;
 	}

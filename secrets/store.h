@@ -48,7 +48,6 @@ void store_batch_put(struct store_batch *, uint32_t family, struct octets key,
     struct octets value);
 void
 store_batch_delete(struct store_batch *, uint32_t family, struct octets key);
-size_t store_batch_count(const struct store_batch *);
 void store_batch_free(struct store_batch *);
 
 /*

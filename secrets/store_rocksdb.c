@@ -142,12 +142,6 @@ store_batch_delete(struct store_batch *b, uint32_t family, struct octets key)
 		    b->batch, f->handle, (const char *)key.data, key.len);
 }
 
-size_t
-store_batch_count(const struct store_batch *b)
-{
-	return b->count;
-}
-
 void
 store_batch_free(struct store_batch *b)
 {

@@ -30,9 +30,9 @@ timeline_next(struct timeline *tl, uint64_t now)
 }
 
 bool
-timeline_covered(const struct timeline *tl)
+timeline_covers(const struct timeline *tl, uint64_t time)
 {
-	return tl->time <= tl->reserved;
+	return time <= tl->reserved;
 }
 
 uint64_t

@@ -32,8 +32,8 @@ void timeline_start(
 /* The next (time, counter), as near to now as may be. */
 void timeline_next(struct timeline *, uint64_t now);
 
-/* May the time given last leave, or must a reservation become durable? */
-bool timeline_covered(const struct timeline *);
+/* May a time that was given leave, or must a reservation become durable? */
+bool timeline_covers(const struct timeline *, uint64_t time);
 
 /*
  * The reservation to write with the next batch, or 0 where half of the
