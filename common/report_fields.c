@@ -61,6 +61,25 @@ static const struct report_recipient no_recipient = { .original = "",
 	.tls = "",
 	.branches = "" };
 
+/* A block that names no recipient says nothing about anybody. */
+void
+report_end_recipient(struct report_reading *r)
+{
+	struct report_recipient *done = recipient_of(r);
+
+	r->in_group = false;
+	if (done == NULL)
+		return;
+	if (done->original[0] == '\0')
+		done->original = done->final;
+	if (done->final[0] == '\0')
+		done->final = done->original;
+	if (done->original[0] != '\0')
+		return;
+	free(done->events);
+	part_of(r)->count--;
+}
+
 static void
 begin_recipient(struct report_reading *r)
 {
@@ -346,9 +365,9 @@ report_take_field(struct report_reading *r, struct report_field *f)
 	if (i == sizeof(fields) / sizeof(fields[0]))
 		return;
 	bit = 1u << i;
-	if (fields[i].kind == BEGINS_RECIPIENT &&
-	    (!r->in_group ||
-		(fields[i].read == read_original && (r->seen & bit) != 0)))
+	if (fields[i].read == read_original && (r->seen & bit) != 0)
+		report_end_recipient(r);
+	if (fields[i].kind == BEGINS_RECIPIENT && !r->in_group)
 		begin_recipient(r);
 	if (fields[i].kind == OF_MESSAGE) {
 		fields[i].read(r, f);
@@ -359,23 +378,4 @@ report_take_field(struct report_reading *r, struct report_field *f)
 	if (fields[i].kind != REPEATS)
 		r->seen |= bit;
 	fields[i].read(r, f);
-}
-
-/* A block that names no recipient says nothing about anybody. */
-void
-report_end_recipient(struct report_reading *r)
-{
-	struct report_recipient *done = recipient_of(r);
-
-	r->in_group = false;
-	if (done == NULL)
-		return;
-	if (done->original[0] == '\0')
-		done->original = done->final;
-	if (done->final[0] == '\0')
-		done->final = done->original;
-	if (done->original[0] != '\0')
-		return;
-	free(done->events);
-	part_of(r)->count--;
 }

@@ -113,6 +113,10 @@ static const struct row lenient[] = {
 	    "Original-Recipient: rfc822; bob@x\r\nAction: failed\r\n" END,
 	    ABOUT_READ "ann@x>a@x delivered  () mta= 0 0\n"
 		       "bob@x>bob@x failed  () mta= 0 0\n" },
+	{ "a block that names nobody before one that does",
+	    HEAD PART ABOUT "\r\nOriginal-Recipient: rfc822;\r\n"
+			    "Action: failed\r\n" ANN END,
+	    ABOUT_READ "ann@x>a@x opaque  () mta= 0 0\n" },
 	{ "folding, comments, brackets and spaces",
 	    HEAD PART ABOUT
 	    "   \r\nOriginal-Recipient: rfc822 ;\r\n <ann@x> (Ann (A.))\r\n"
