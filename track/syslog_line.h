@@ -22,8 +22,8 @@ struct syslog_line {
  * Read a line without its end. Returns 0, or -1 for what is no such line or
  * holds NUL. Whoever may write to the log may write any program's name.
  */
-int syslog_line_read(struct log_clock *, struct octets line,
-    struct syslog_line *) __attribute__((warn_unused_result));
+int syslog_line_read(struct log_clock *, struct octets at,
+    struct syslog_line *line) __attribute__((warn_unused_result));
 
 /* "YYYY-MM-DD", then sep, "HH:MM:SS" and any fraction: stepped over. */
 bool syslog_line_date(struct octets *at, char sep, struct log_time *);
