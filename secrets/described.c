@@ -10,8 +10,10 @@
 
 #include "secrets/vault_inside.h"
 
-#define COUNT_MOST  200000
-#define OCTETS_MOST (64u << 20)
+#define COUNT_MOST   200000
+#define OCTETS_MOST  (64u << 20)
+#define WRITE_A_STEP 16
+#define DUE	     0 /* since: it is at the head, to be written */
 
 struct described {
 	TAILQ_ENTRY(described) next;
@@ -135,22 +137,42 @@ vault_describe(struct vault *v, struct question from, struct wire_in *body)
 	return rc;
 }
 
-void
-described_write(struct vault *v, uint64_t asker, uint64_t before)
+static void
+write_some(struct slow *slow)
 {
-	struct described *d, *next;
-	struct described *last = TAILQ_LAST(&v->described.list, described_list);
-	bool more = last != NULL;
+	struct vault *v = slow->vault;
+	struct described *d;
 
-	/* What cannot be written now is kept again, after the last. */
-	for (d = TAILQ_FIRST(&v->described.list); more; d = next) {
-		next = TAILQ_NEXT(d, next);
-		more = d != last;
-		if ((asker != 0 && d->asker != asker) || d->since > before)
-			continue;
+	for (int i = 0; i < WRITE_A_STEP; i++) {
+		d = TAILQ_FIRST(&v->described.list);
+		if (d == NULL || d->since != DUE) {
+			slow_end(slow);
+			v->described.writing = false;
+			return;
+		}
+		/* What cannot be written is kept again, after the last. */
 		unlink_one(v, d);
 		settle_unknown(v, d->body, d->len);
 		wipe(d);
+	}
+}
+
+void
+described_write(struct vault *v, uint64_t asker, uint64_t before)
+{
+	struct described_set *set = &v->described;
+	struct described *d, *next;
+
+	for (d = TAILQ_FIRST(&set->list); d != NULL; d = next) {
+		next = TAILQ_NEXT(d, next);
+		if ((asker != 0 && d->asker != asker) || d->since > before)
+			continue;
+		TAILQ_REMOVE(&set->list, d, next);
+		TAILQ_INSERT_HEAD(&set->list, d, next);
+		d->since = DUE;
+		if (!set->writing)
+			slow_start(v, &set->slow, write_some);
+		set->writing = true;
 	}
 }
 

@@ -290,7 +290,8 @@ vault_status(const struct vault *v, char *out, size_t size)
 bool
 vault_is_busy(const struct vault *v)
 {
-	return v->jobs != 0 || group_is_wanted(&v->group);
+	return v->jobs != 0 || v->described.writing ||
+	    group_is_wanted(&v->group);
 }
 
 bool

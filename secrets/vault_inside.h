@@ -24,14 +24,6 @@ LIST_HEAD(described_chain, described);
 
 #define DESCRIBED_CHAINS 1024
 
-/* Messages whose end was sent and whose outcome is not known yet. */
-struct described_set {
-	struct described_list list; /* oldest first */
-	struct described_chain chains[DESCRIBED_CHAINS];
-	size_t count;
-	size_t octets;
-};
-
 /* Work that goes in slices: listings and searches. */
 struct slow {
 	TAILQ_ENTRY(slow) next;
@@ -40,6 +32,16 @@ struct slow {
 	bool waiting;		     /* for the store */
 };
 TAILQ_HEAD(slow_list, slow);
+
+/* Messages whose end was sent and whose outcome is not known yet. */
+struct described_set {
+	struct described_list list; /* oldest first */
+	struct described_chain chains[DESCRIBED_CHAINS];
+	size_t count;
+	size_t octets;
+	struct slow slow; /* they are many where a proxy is lost */
+	bool writing;	  /* in slices */
+};
 
 struct vault {
 	struct vault_owner owner;
@@ -118,7 +120,10 @@ void described_keep(struct vault *, uint64_t asker, const struct mail_record *,
     struct octets body);
 void described_forget(
     struct vault *, const uint8_t handle[HANDLE_LEN], const char *account);
-/* asker 0: all; older than `before` (ms) only. Writes them as unknown. */
+/*
+ * Write what an asker (0: any) described up to `before` (ms) as unknown, in
+ * slices: one lost proxy may leave very many.
+ */
 void described_write(struct vault *, uint64_t asker, uint64_t before);
 /* Wipe what is left. */
 void described_free(struct vault *);
