@@ -27,7 +27,7 @@ LIBS_daemon  = -lconfuse -levent_core -lcrypto
 LIBS_proxy   = -levent_core -levent_extra -lssl -lcrypto
 LIBS_auth    = -levent_core -lsasl2 -lcrypto
 LIBS_secrets = -levent_core -lrocksdb -lcrypto
-LIBS_token   = -lconfuse -lssl -lcrypto
+LIBS_token   = -lconfuse -lcares -lssl -lcrypto
 LIBS_track   = -levent_core -lcrypto -ljansson
 
 FOLDERS  = common conf daemon proxy auth secrets token track

@@ -12,7 +12,7 @@ from waybill import ROOT, build_directory
 LIBRARIES = {
     "sbin/waybilld": {"libevent_core", "libconfuse", "libcrypto"},
     "bin/waybillctl": {"libevent_core", "libconfuse", "libcrypto"},
-    "bin/waybill": {"libconfuse", "libssl", "libcrypto"},
+    "bin/waybill": {"libconfuse", "libcares", "libssl", "libcrypto"},
     "libexec/waybill-proxy": {"libevent_core", "libevent_extra", "libssl",
                               "libcrypto"},
     "libexec/waybill-auth": {"libevent_core", "libsasl2", "libcrypto"},
