@@ -167,29 +167,36 @@ channel_write(struct channel *c, const char *text, size_t len)
 	return 0;
 }
 
-/* Where the first line ends, and from where on the next begins; or NULL. */
-static const char *
-find_end(const struct channel *c, const char **next)
+int
+channel_fill(struct channel *c)
 {
-	const char *end = c->peer->bare_lf ? memchr(c->in, '\n', c->len)
-					   : memmem(c->in, c->len, "\r\n", 2);
+	int64_t deadline = deadline_of(c);
+	ssize_t n;
 
-	if (end == NULL)
-		return NULL;
-	*next = end + (c->peer->bare_lf ? 1 : 2);
-	if (c->peer->bare_lf && end > c->in && end[-1] == '\r')
-		end--;
-	return end;
+	do
+		n = read_some(c, deadline);
+	while (n == 0);
+	if (n < 0)
+		return lost(c, "waiting for an answer");
+	c->len += (size_t)n;
+	return 0;
+}
+
+void
+channel_eat(struct channel *c, size_t len)
+{
+	c->len -= len;
+	memmove(c->in, c->in + len, c->len);
 }
 
 const char *
 channel_read_line(struct channel *c, size_t *len)
 {
 	int64_t deadline = deadline_of(c);
-	const char *end, *next = NULL;
+	const char *end;
 	ssize_t n;
 
-	while ((end = find_end(c, &next)) == NULL) {
+	while ((end = memmem(c->in, c->len, "\r\n", 2)) == NULL) {
 		if (c->len > CHANNEL_LINE_MAX + 2)
 			break;
 		n = read_some(c, deadline);
@@ -208,8 +215,7 @@ channel_read_line(struct channel *c, size_t *len)
 	*len = (size_t)(end - c->in);
 	memcpy(c->line, c->in, *len);
 	c->line[*len] = '\0';
-	c->len -= (size_t)(next - c->in);
-	memmove(c->in, next, c->len);
+	channel_eat(c, *len + 2);
 	return c->line;
 }
 

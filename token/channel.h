@@ -44,8 +44,15 @@ int channel_start_tls(struct channel *);
 /* Write all of it. */
 int channel_write(struct channel *, const char *text, size_t len);
 
-/* The next line without its end, NUL terminated, until the next call. */
+/* The next line without its CRLF, NUL terminated, until the next call. */
 const char *channel_read_line(struct channel *, size_t *len);
+
+/*
+ * Read more octets, at least one, into c->in, which must have room; the first
+ * c->len are there. channel_eat() takes len of them away.
+ */
+int channel_fill(struct channel *);
+void channel_eat(struct channel *, size_t len);
 
 /* Close, and wipe what came and went. */
 void channel_close(struct channel *);

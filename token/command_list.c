@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "common/codec.h"
 #include "common/timestamp.h"
@@ -145,17 +143,6 @@ ask_pages(struct command_run *run, struct listing *l)
 	return 0;
 }
 
-static size_t
-terminal_width(void)
-{
-	struct winsize size;
-
-	if (!isatty(STDOUT_FILENO) ||
-	    ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0)
-		return 0;
-	return size.ws_col;
-}
-
 static int
 list_as_json(struct command_run *run, struct listing *l)
 {
@@ -194,7 +181,7 @@ command_list(struct command_run *run)
 		return problem_set(run->problem, PROBLEM_USAGE, "no memory");
 	rc = ask_pages(run, &l);
 	if (rc == 0)
-		table_print(l.table, stdout, terminal_width());
+		table_print(l.table, stdout, table_terminal_width());
 	if (rc == 0 && l.more)
 		fprintf(stderr, "waybill: there are older ones; see --limit\n");
 	table_free(l.table);

@@ -6,13 +6,18 @@
 #include <string.h>
 
 const struct command commands[] = {
-	{ "list", "", "your messages, newest first", command_list },
-	{ "show", "ID", "what is known of one message", command_show },
+	{ "list", "", "your messages, newest first", command_list,
+	    COMMAND_LOGIN },
+	{ "show", "ID", "what is known of one message", command_show,
+	    COMMAND_LOGIN },
 	{ "token", "ID", "its envelope id, secret, certifier and mtqp URI",
-	    command_token },
+	    command_token, COMMAND_LOGIN },
 	{ "delegate", "ID", "the mtqp URI alone, to hand to somebody",
-	    command_delegate },
-	{ NULL, NULL, NULL, NULL },
+	    command_delegate, COMMAND_LOGIN },
+	{ "track", "[ID|URI|-]",
+	    "what became of it, asked of its tracking servers", command_track,
+	    COMMAND_OPTIONAL | COMMAND_TRACK },
+	{ NULL, NULL, NULL, NULL, 0 },
 };
 
 const struct command *

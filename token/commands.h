@@ -11,7 +11,14 @@ struct command_run {
 	const struct options *options;
 	struct client *client;
 	struct problem *problem;
-	const char *id; /* its argument: which message; NULL for list */
+	char *id;   /* its argument: which message; NULL where there is none */
+	int status; /* to exit with where nothing went wrong */
+};
+
+enum command_flag {
+	COMMAND_LOGIN = 1,    /* runs with client logged in */
+	COMMAND_OPTIONAL = 2, /* may go without its argument */
+	COMMAND_TRACK = 4     /* takes track's options, has its exit statuses */
 };
 
 struct command {
@@ -20,6 +27,7 @@ struct command {
 	const char *what;
 	/* Returns 0, or -1 with the problem set. Writes to standard output. */
 	int (*run)(struct command_run *);
+	unsigned flags; /* enum command_flag */
 };
 
 /* Ends with a name of NULL. */
@@ -33,5 +41,6 @@ int command_list(struct command_run *);
 int command_show(struct command_run *);
 int command_token(struct command_run *);
 int command_delegate(struct command_run *);
+int command_track(struct command_run *);
 
 #endif

@@ -15,6 +15,7 @@
 
 #define DEFAULT_LIMIT 25
 #define LIMIT_MAX     1000000
+#define SECONDS_MAX   86400
 
 enum {
 #define OPTIONS_NUMBER(kind, name, ...) OPTION_##name,
@@ -26,6 +27,11 @@ enum {
 	OPTION_JSON,
 	OPTION_SINCE,
 	OPTION_LIMIT,
+	OPTION_WATCH,
+	OPTION_NO_FOLLOW,
+	OPTION_NO_TLS,
+	OPTION_TIMEOUT,
+	OPTION_INTERVAL,
 	OPTION_VERSION
 };
 
@@ -39,6 +45,11 @@ static const struct option long_options[] = {
 	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "since", required_argument, NULL, OPTION_SINCE },
 	{ "limit", required_argument, NULL, OPTION_LIMIT },
+	{ "watch", no_argument, NULL, OPTION_WATCH },
+	{ "no-follow", no_argument, NULL, OPTION_NO_FOLLOW },
+	{ "no-tls", no_argument, NULL, OPTION_NO_TLS },
+	{ "timeout", required_argument, NULL, OPTION_TIMEOUT },
+	{ "interval", required_argument, NULL, OPTION_INTERVAL },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, OPTION_VERSION },
 	{ NULL, 0, NULL, 0 },
@@ -94,6 +105,36 @@ read_list_option(struct options *o, int option, int64_t now, struct problem *p)
 }
 
 static int
+read_seconds(const char *option, unsigned long *out, struct problem *p)
+{
+	if (read_number(optarg, SECONDS_MAX, out) == 0)
+		return OPTIONS_RUN;
+	return problem_set(p, PROBLEM_USAGE,
+	    "%s %s: give seconds, from 1 to %d", option, optarg, SECONDS_MAX);
+}
+
+static int
+read_track_option(struct options *o, int option, struct problem *p)
+{
+	o->has_track = true;
+	switch (option) {
+	case OPTION_WATCH:
+		o->watch = true;
+		return OPTIONS_RUN;
+	case OPTION_NO_FOLLOW:
+		o->no_follow = true;
+		return OPTIONS_RUN;
+	case OPTION_NO_TLS:
+		o->no_tls = true;
+		return OPTIONS_RUN;
+	case OPTION_TIMEOUT:
+		return read_seconds("--timeout", &o->timeout, p);
+	default:
+		return read_seconds("--interval", &o->interval, p);
+	}
+}
+
+static int
 read_option(struct options *o, int option, int64_t now, struct problem *p)
 {
 	if (option >= OPTION_BASE && option < OPTION_BASE + OPTION_COUNT) {
@@ -113,6 +154,12 @@ read_option(struct options *o, int option, int64_t now, struct problem *p)
 	case OPTION_SINCE:
 	case OPTION_LIMIT:
 		return read_list_option(o, option, now, p);
+	case OPTION_WATCH:
+	case OPTION_NO_FOLLOW:
+	case OPTION_NO_TLS:
+	case OPTION_TIMEOUT:
+	case OPTION_INTERVAL:
+		return read_track_option(o, option, p);
 	case 'h':
 		return OPTIONS_HELP;
 	default:
@@ -126,17 +173,21 @@ options_read_line(
 {
 	int option, action = OPTIONS_RUN;
 
-	*o = (struct options){ .limit = DEFAULT_LIMIT };
+	*o = (struct options){ .limit = DEFAULT_LIMIT,
+		.timeout = OPTIONS_TIMEOUT };
 	optind = 0;
-	while (action == OPTIONS_RUN &&
+	while (action <= OPTIONS_RUN &&
 	    (option = getopt_long(argc, argv, ":c:h", long_options, NULL)) !=
 		-1) {
 		if (option == '?' || option == ':')
-			return problem_set(p, PROBLEM_USAGE,
+			problem_set(p, PROBLEM_USAGE,
 			    "%s: %s; see waybill --help", argv[optind - 1],
 			    option == ':' ? "its argument is missing"
 					  : "unknown option");
-		action = read_option(o, option, now, p);
+		else
+			action = read_option(o, option, now, p);
+		if (p->exit != PROBLEM_NONE)
+			action = -1;
 	}
 	o->words = argv + optind;
 	o->word_count = argc - optind;
@@ -144,7 +195,30 @@ options_read_line(
 }
 
 static int
-check(struct options *o, struct problem *p)
+check_tracking(struct options *o, struct problem *p)
+{
+	bool offered = strcmp(o->track_tls, "offered") == 0;
+
+	if (!offered && strcmp(o->track_tls, "required") != 0)
+		return problem_set(p, PROBLEM_USAGE,
+		    "track_tls = \"%s\": give required or offered",
+		    o->track_tls);
+	if (o->no_tls && !offered)
+		return problem_set(p, PROBLEM_USAGE,
+		    "--no-tls: the message's secret goes out in the clear only "
+		    "where track_tls = \"offered\" says so too");
+	return 0;
+}
+
+int
+options_lack_user(const struct options *o, struct problem *p)
+{
+	return problem_set(p, PROBLEM_USAGE,
+	    "who are you? Set user = \"...\" in %s, or give --user", o->file);
+}
+
+static int
+check(struct options *o, bool login, struct problem *p)
 {
 	unsigned long port;
 
@@ -163,17 +237,15 @@ check(struct options *o, struct problem *p)
 			    o->port);
 		o->port_number = (unsigned)port;
 	}
-	if (o->user == NULL)
-		return problem_set(p, PROBLEM_USAGE,
-		    "who are you? Set user = \"...\" in %s, or give --user",
-		    o->file);
-	return 0;
+	if (login && o->user == NULL)
+		return options_lack_user(o, p);
+	return check_tracking(o, p);
 }
 
 int
-options_complete(struct options *o, struct problem *p)
+options_complete(struct options *o, bool login, struct problem *p)
 {
-	return options_file_read(o, p) == 0 ? check(o, p) : -1;
+	return options_file_read(o, p) == 0 ? check(o, login, p) : -1;
 }
 
 void

@@ -66,7 +66,7 @@ read_all(const char *line, struct options *o, struct problem *p)
 	argv[argc] = NULL;
 	*p = (struct problem){ 0 };
 	action = options_read_line(argc, argv, NOW, o, p);
-	return action == OPTIONS_RUN ? options_complete(o, p) : action;
+	return action == OPTIONS_RUN ? options_complete(o, true, p) : action;
 }
 
 static void

@@ -15,7 +15,6 @@ struct peer {
 	const char *ca_file;  /* authorities trusted; NULL: the system's */
 	bool system_too;      /* the system's also beside ca_file */
 	bool no_verify;	      /* its certificate may be anybody's */
-	bool bare_lf;	      /* ends its lines as well as CRLF */
 	int silence;	      /* ms without sending or taking anything */
 	int64_t deadline;     /* of all, on dial_clock(); 0: none */
 	const char *what;     /* "submission server" */

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "token/text.h"
 
@@ -113,6 +115,17 @@ table_print(const struct table *t, FILE *out, size_t terminal)
 	for (size_t i = 0; i + t->column_count <= t->count;
 	     i += t->column_count)
 		print_row(t, (const char *const *)t->cells + i, out, terminal);
+}
+
+size_t
+table_terminal_width(void)
+{
+	struct winsize size;
+
+	if (!isatty(STDOUT_FILENO) ||
+	    ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0)
+		return 0;
+	return size.ws_col;
 }
 
 void

@@ -29,6 +29,9 @@ void table_add(struct table *, const void *text, size_t len);
 /* Print all; the last column is cut to the terminal's width, if not 0. */
 void table_print(const struct table *, FILE *, size_t terminal);
 
+/* Columns of the terminal that is standard output; 0: it is none. */
+size_t table_terminal_width(void);
+
 void table_free(struct table *);
 
 #endif
