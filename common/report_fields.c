@@ -44,12 +44,13 @@ part_of(struct report_reading *r)
 	return &r->report->parts[r->report->count - 1];
 }
 
+/* The one whose block it is; only inside one. */
 static struct report_recipient *
 recipient_of(struct report_reading *r)
 {
 	struct report_part *p = part_of(r);
 
-	return r->in_group ? &p->recipients[p->count - 1] : NULL;
+	return &p->recipients[p->count - 1];
 }
 
 static const struct report_recipient no_recipient = { .original = "",
@@ -65,11 +66,12 @@ static const struct report_recipient no_recipient = { .original = "",
 void
 report_end_recipient(struct report_reading *r)
 {
-	struct report_recipient *done = recipient_of(r);
+	struct report_recipient *done;
 
-	r->in_group = false;
-	if (done == NULL)
+	if (!r->in_group)
 		return;
+	r->in_group = false;
+	done = recipient_of(r);
 	if (done->original[0] == '\0')
 		done->original = done->final;
 	if (done->final[0] == '\0')
