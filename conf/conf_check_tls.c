@@ -24,7 +24,6 @@ no_pass_phrase(char *buf, int size, int writing, void *arg)
 	return -1;
 }
 
-/* The option's file, or NULL after a mistake was written down. */
 /* A regular file: a named pipe would hold us up for ever. */
 static FILE *
 open_regular(const char *path)
@@ -41,6 +40,7 @@ open_regular(const char *path)
 	return NULL;
 }
 
+/* The option's file, or NULL after a mistake was written down. */
 static FILE *
 open_pem(struct conf_reading *r, const char *option, const char *path)
 {
