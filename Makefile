@@ -131,7 +131,7 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_ARCHIVES)
 # Warnings of both compilers, form, and two checkers.
 HEADERS  = $(foreach f,$(FOLDERS),$(wildcard $(f)/*.h))
 lint: install-lint install-check
-	@tests/lint $(BUILD) $(SOURCES) $(HEADERS) $(wildcard tests/fuzz/*.c)
+	@tests/lint $(BUILD) $(SOURCES) $(HEADERS) $(wildcard tests/fuzz/*.[ch])
 
 MANDIR   ?= $(PREFIX)/share/man
 install: all
