@@ -98,7 +98,7 @@ scan_address(struct octets *at, char end, struct octets *address)
 		if (i == 0 || i == at->len || at->data[i] != '@')
 			return false;
 	}
-	for (; i < at->len && at->data[i] != end; i++) {
+	for (; i < at->len && at->data[i] != (uint8_t)end; i++) {
 		uint8_t c = at->data[i];
 
 		if (c < ' ' || c == 0x7f || c == '"' || c == '<' || c == '>')
