@@ -9,14 +9,7 @@
 #include <string.h>
 
 #include "common/mtqp_uri.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(what)                                                             \
-	do {                                                                   \
-		if (!(what))                                                   \
-			abort();                                               \
-	} while (0)
+#include "tests/fuzz/fuzz.h"
 
 enum { BODY_MAX = 2048 };
 
