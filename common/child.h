@@ -82,6 +82,8 @@ void child_serve(
 /* Where the libexec programs meet: run_dir "/auth", "/keeper" and so on. */
 #define DOOR_AUTH_PATH	       "auth"
 #define DOOR_KEEPER_PROXY_PATH "keeper-proxy"
+#define DOOR_KEEPER_FEED_PATH  "keeper-feed"
+#define DOOR_KEEPER_TRACK_PATH "keeper-tracker"
 #define DOOR_OPERATOR_PATH     "control"
 
 #endif

@@ -240,6 +240,8 @@ static const struct need {
 	{ CONF_FOR_KEEPER, "", "drain_timeout" },
 	{ CONF_FOR_KEEPER, "", "user_proxy" },
 	{ CONF_FOR_KEEPER, "", "user_keeper" },
+	{ CONF_FOR_KEEPER, "", "user_feed" },
+	{ CONF_FOR_KEEPER, "", "user_track" },
 	{ CONF_FOR_KEEPER, "msa", "queue_lifetime" },
 	{ CONF_FOR_KEEPER, "tracking", NULL },
 	{ CONF_FOR_KEEPER, "vault", NULL },

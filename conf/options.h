@@ -36,7 +36,11 @@
 	O(TEXT, user_auth, "_waybill-auth", 1, 32, "",                         \
 	    "who waybill-auth runs as")                                        \
 	O(TEXT, user_keeper, "_waybill-vault", 1, 32, "",                      \
-	    "who waybill-keeper runs as")
+	    "who waybill-keeper runs as")                                      \
+	O(TEXT, user_feed, "_waybill-feed", 1, 32, "",                         \
+	    "who may tell the keeper what the MSA's log says")                 \
+	O(TEXT, user_track, "_waybill-track", 1, 32, "",                       \
+	    "who may ask the keeper where a message stands")
 
 #define CONF_OPTIONS_LISTEN(O)                                                 \
 	O(LIST, address, "*", 1, 16, "",                                       \

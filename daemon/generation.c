@@ -160,6 +160,8 @@ generation_fds(const struct generation *g, const struct lasting *lasting,
 	case ROLE_KEEPER:
 		give(&list, "ticket-key", lasting->ticket_key);
 		give(&list, "door.keeper.proxy", lasting->door_keeper);
+		give(&list, "door.keeper.feed", lasting->door_feed);
+		give(&list, "door.keeper.tracker", lasting->door_tracker);
 		break;
 	case ROLE_AUTH:
 		give(&list, "ticket-key", lasting->ticket_key);

@@ -33,6 +33,8 @@ struct lasting {
 	int penalties;
 	int door_auth;
 	int door_keeper;
+	int door_feed;
+	int door_tracker;
 	int children_lock;
 };
 

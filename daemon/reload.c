@@ -61,6 +61,10 @@ needs_restart(const struct conf *a, const struct conf *b)
 		return "user_auth";
 	if (strcmp(a->user_keeper, b->user_keeper) != 0)
 		return "user_keeper";
+	if (strcmp(a->user_feed, b->user_feed) != 0)
+		return "user_feed";
+	if (strcmp(a->user_track, b->user_track) != 0)
+		return "user_track";
 	return NULL;
 }
 

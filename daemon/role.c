@@ -144,6 +144,17 @@ identities_find(const struct conf *conf, struct identity ids[ROLE_COUNT],
 	return 0;
 }
 
+void
+identity_of_door(const char *user, struct identity *id)
+{
+	const struct passwd *pw = geteuid() == 0 ? getpwnam(user) : NULL;
+
+	memset(id, 0, sizeof(*id));
+	id->change = pw != NULL;
+	id->uid = pw != NULL ? pw->pw_uid : geteuid();
+	id->gid = pw != NULL ? pw->pw_gid : getegid();
+}
+
 int
 identity_take(const struct identity *id)
 {

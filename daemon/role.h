@@ -43,6 +43,12 @@ int identities_find(const struct conf *, struct identity[ROLE_COUNT], char *why,
     size_t size) __attribute__((warn_unused_result));
 
 /*
+ * Who a door is for: user, or who started waybilld where that is not root or
+ * there is no such user.
+ */
+void identity_of_door(const char *user, struct identity *);
+
+/*
  * Become that user for good, between fork and exec. Returns 0, or -1 with
  * errno.
  */

@@ -153,11 +153,41 @@ warn_shared_uid(const struct generation *g)
 		    "that is taken over has the machine");
 }
 
+/* Where others ask auth and keeper, each as the one who may. */
+static int
+open_doors(struct supervisor *s, char *why, size_t size)
+{
+	const struct conf *conf = s->current->conf;
+	struct lasting *l = &s->lasting;
+	struct identity feed, tracker;
+	const struct {
+		const char *path;
+		const struct identity *asker;
+		int *door;
+	} doors[] = {
+		{ DOOR_AUTH_PATH, &s->current->identities[ROLE_PROXY],
+		    &l->door_auth },
+		{ DOOR_KEEPER_PROXY_PATH, &s->current->identities[ROLE_PROXY],
+		    &l->door_keeper },
+		{ DOOR_KEEPER_FEED_PATH, &feed, &l->door_feed },
+		{ DOOR_KEEPER_TRACK_PATH, &tracker, &l->door_tracker },
+	};
+
+	identity_of_door(conf->user_feed, &feed);
+	identity_of_door(conf->user_track, &tracker);
+	for (size_t i = 0; i < sizeof(doors) / sizeof(doors[0]); i++) {
+		*doors[i].door = run_dir_door(
+		    s->run_dir, doors[i].path, doors[i].asker, why, size);
+		if (*doors[i].door < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* Everything that outlives generations. Returns -1 with why. */
 static int
 open_lasting(struct supervisor *s, char *why, size_t size)
 {
-	const struct identity *proxy = &s->current->identities[ROLE_PROXY];
 	struct identity self = { .uid = geteuid() };
 	struct lasting *l = &s->lasting;
 	int control;
@@ -168,13 +198,7 @@ open_lasting(struct supervisor *s, char *why, size_t size)
 		snprintf(why, size, "memfd: %s", strerror(errno));
 		return -1;
 	}
-	l->door_auth =
-	    run_dir_door(s->run_dir, DOOR_AUTH_PATH, proxy, why, size);
-	if (l->door_auth < 0)
-		return -1;
-	l->door_keeper =
-	    run_dir_door(s->run_dir, DOOR_KEEPER_PROXY_PATH, proxy, why, size);
-	if (l->door_keeper < 0)
+	if (open_doors(s, why, size) < 0)
 		return -1;
 	control =
 	    run_dir_door(s->run_dir, DOOR_OPERATOR_PATH, &self, why, size);
@@ -281,7 +305,8 @@ static void
 remove_doors(const char *run_dir)
 {
 	static const char *const names[] = { DOOR_AUTH_PATH,
-		DOOR_KEEPER_PROXY_PATH, DOOR_OPERATOR_PATH };
+		DOOR_KEEPER_PROXY_PATH, DOOR_KEEPER_FEED_PATH,
+		DOOR_KEEPER_TRACK_PATH, DOOR_OPERATOR_PATH };
 	char path[256];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -293,7 +318,7 @@ remove_doors(const char *run_dir)
 int
 main(int argc, char **argv)
 {
-	struct supervisor s = { .lasting = { -1, -1, -1, -1, -1 } };
+	struct supervisor s = { .lasting = { -1, -1, -1, -1, -1, -1, -1 } };
 	struct options options;
 	struct conf *conf;
 	char why[512] = "";
