@@ -51,7 +51,9 @@
 	M(67, LISTED, 1048576,                                                 \
 	    "u8 status, u8 more, u16 n, n of struct list_row")                 \
 	M(68, SHOW, 2048, "struct one_query")                                  \
-	M(69, SHOWN, 1048576, "u8 status, struct mail_record without ticket")  \
+	M(69, SHOWN, 1048576,                                                  \
+	    "u8 status, struct mail_record without ticket, u8 revoked, "       \
+	    "struct history")                                                  \
 	M(70, TOKEN, 2048, "struct one_query")                                 \
 	M(71, TOKEN_IS, 1024, "struct token_answer")                           \
 	M(72, REVOKE, 2048, "struct one_query")                                \

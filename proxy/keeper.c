@@ -356,6 +356,20 @@ keeper_on_token(void *arg, uint64_t who, unsigned type, struct wire_in *body)
 	k->answers->token(k->arg, who, &answer);
 }
 
+static void
+keeper_on_revoked(void *arg, uint64_t who, unsigned type, struct wire_in *body)
+{
+	struct keeper *k = arg;
+	struct revoke_answer answer = { .status = KEEPER_UNAVAILABLE };
+
+	if (type == MSG_REVOKED) {
+		revoke_answer_get(body, &answer);
+		if (wire_end(body) == -1)
+			answer.status = KEEPER_UNAVAILABLE;
+	}
+	k->answers->revoked(k->arg, who, &answer);
+}
+
 bool
 keeper_list(struct keeper *k, const struct list_query *query, uint64_t who)
 {
@@ -381,4 +395,13 @@ keeper_token(struct keeper *k, const struct one_query *query, uint64_t who)
 	one_query_put(&k->body, query);
 	return link_ask(k->link, MSG_TOKEN, &k->body, KEEPER_ASK_MS,
 		   keeper_on_token, who) != 0;
+}
+
+bool
+keeper_revoke(struct keeper *k, const struct one_query *query, uint64_t who)
+{
+	wire_begin(&k->body);
+	one_query_put(&k->body, query);
+	return link_ask(k->link, MSG_REVOKE, &k->body, KEEPER_ASK_MS,
+		   keeper_on_revoked, who) != 0;
 }

@@ -36,6 +36,7 @@ struct keeper_answers {
 	void (*shown)(
 	    void *arg, uint64_t who, enum keeper_status, struct wire_in *body);
 	void (*token)(void *arg, uint64_t who, const struct token_answer *);
+	void (*revoked)(void *arg, uint64_t who, const struct revoke_answer *);
 };
 
 struct keeper {
@@ -86,6 +87,8 @@ bool keeper_list(struct keeper *, const struct list_query *, uint64_t who)
 bool keeper_show(struct keeper *, const struct one_query *, uint64_t who)
     __attribute__((warn_unused_result));
 bool keeper_token(struct keeper *, const struct one_query *, uint64_t who)
+    __attribute__((warn_unused_result));
+bool keeper_revoke(struct keeper *, const struct one_query *, uint64_t who)
     __attribute__((warn_unused_result));
 
 #endif

@@ -37,6 +37,8 @@ queries_ask(struct session *s, const struct xmtrk_command *c)
 		return keeper_show(&s->w->keeper, &one, s->id);
 	case XMTRK_TOKEN:
 		return keeper_token(&s->w->keeper, &one, s->id);
+	case XMTRK_REVOKE:
+		return keeper_revoke(&s->w->keeper, &one, s->id);
 	}
 	return false;
 }
@@ -118,17 +120,20 @@ queries_shown(
 {
 	struct session *s = queries_asker(arg, who);
 	struct xmtrk_reply reply = { 0 };
-	struct mail_record record;
+	struct mail_record record = { 0 };
+	struct xmtrk_since since = { 0 };
 
 	if (s == NULL)
 		return;
 	if (status == KEEPER_OK) {
-		memset(&record, 0, sizeof(record));
 		mail_body_get(body, &record);
+		since.revoked = wire_get_u8(body) != 0;
+		history_get(body, &since.history);
 		if (wire_end(body) == -1)
 			reply.failed = true;
 		else
-			xmtrk_show(&reply, &record);
+			xmtrk_show(&reply, &record, &since);
+		history_free(&since.history);
 		mail_record_free(&record);
 	}
 	queries_answer(s, &reply, status);
@@ -149,5 +154,18 @@ queries_token(void *arg, uint64_t who, const struct token_answer *answer)
 		    conf->tracking.server[0] != '\0' ? conf->tracking.server
 						     : conf->hostname,
 		    0);
+	queries_answer(s, &reply, answer->status);
+}
+
+void
+queries_revoked(void *arg, uint64_t who, const struct revoke_answer *answer)
+{
+	struct session *s = queries_asker(arg, who);
+	struct xmtrk_reply reply = { 0 };
+
+	if (s == NULL)
+		return;
+	if (answer->status == KEEPER_OK)
+		xmtrk_revoked(&reply, answer);
 	queries_answer(s, &reply, answer->status);
 }

@@ -175,5 +175,6 @@ void queries_xmtrk(struct session *, const char *args, size_t len);
 void queries_listed(void *, uint64_t, enum keeper_status, struct wire_in *);
 void queries_shown(void *, uint64_t, enum keeper_status, struct wire_in *);
 void queries_token(void *, uint64_t, const struct token_answer *);
+void queries_revoked(void *, uint64_t, const struct revoke_answer *);
 
 #endif

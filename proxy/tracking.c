@@ -251,4 +251,5 @@ const struct keeper_answers tracking_answers = {
 	.listed = queries_listed,
 	.shown = queries_shown,
 	.token = queries_token,
+	.revoked = queries_revoked,
 };

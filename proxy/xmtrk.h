@@ -11,11 +11,12 @@
 #include <stdint.h>
 
 #include "common/keeper_messages.h"
+#include "common/tracking_messages.h"
 
 /* A line of a reply with its CRLF (RFC 5321 4.5.3.1.5). */
 #define XMTRK_LINE_MAX 512
 
-enum xmtrk_verb { XMTRK_LIST, XMTRK_SHOW, XMTRK_TOKEN };
+enum xmtrk_verb { XMTRK_LIST, XMTRK_SHOW, XMTRK_TOKEN, XMTRK_REVOKE };
 
 struct xmtrk_command {
 	enum xmtrk_verb verb;
@@ -23,7 +24,7 @@ struct xmtrk_command {
 	uint16_t limit; /* LIST: 1 to LIST_LIMIT_MAX */
 	/*
 	 * An ENVID in its form on the wire, or a Message-ID with its "<>":
-	 * LIST's AFTER (id_len 0: none), what SHOW and TOKEN ask for.
+	 * LIST's AFTER (id_len 0: none), what the others ask for.
 	 */
 	size_t id_len;
 	uint8_t id[MESSAGE_ID_MAX];
@@ -59,8 +60,19 @@ struct xmtrk_reply {
 void xmtrk_list_row(struct xmtrk_reply *, const struct list_row *);
 void xmtrk_list_end(struct xmtrk_reply *, bool more);
 
-/* The whole answer to SHOW. */
-void xmtrk_show(struct xmtrk_reply *, const struct mail_record *);
+/* What is known since the MSA took a message. */
+struct xmtrk_since {
+	bool revoked;
+	struct history history;
+};
+
+/*
+ * The whole answer to SHOW. With events come a line for where each recipient
+ * stands and one for each of them, without final addresses that are not those
+ * submitted.
+ */
+void xmtrk_show(struct xmtrk_reply *, const struct mail_record *,
+    const struct xmtrk_since *);
 
 /*
  * The whole answer to TOKEN. server and port (0: the usual one) are those of
@@ -68,6 +80,9 @@ void xmtrk_show(struct xmtrk_reply *, const struct mail_record *);
  */
 void xmtrk_token(struct xmtrk_reply *, const struct token_answer *,
     const char *server, unsigned port);
+
+/* The whole answer to REVOKE. */
+void xmtrk_revoked(struct xmtrk_reply *, const struct revoke_answer *);
 
 void xmtrk_reply_free(struct xmtrk_reply *);
 

@@ -183,6 +183,13 @@ parse_token(struct words *words, struct xmtrk_command *out)
 	return parse_one(words, out);
 }
 
+static const char *
+parse_revoke(struct words *words, struct xmtrk_command *out)
+{
+	out->verb = XMTRK_REVOKE;
+	return parse_one(words, out);
+}
+
 static const struct {
 	const char *name;
 	const char *(*parse)(struct words *, struct xmtrk_command *);
@@ -190,6 +197,7 @@ static const struct {
 	{ "LIST", parse_list },
 	{ "SHOW", parse_show },
 	{ "TOKEN", parse_token },
+	{ "REVOKE", parse_revoke },
 };
 
 int
@@ -200,7 +208,7 @@ xmtrk_parse(const char *text, size_t len, struct xmtrk_command *out,
 	struct word word;
 
 	*out = (struct xmtrk_command){ .limit = LIST_LIMIT };
-	*error_reply = "501 5.5.4 XMTRK takes LIST, SHOW or TOKEN";
+	*error_reply = "501 5.5.4 XMTRK takes LIST, SHOW, TOKEN or REVOKE";
 	if (!next_word(&words, &word))
 		return -1;
 	for (size_t i = 0; i < sizeof(subcommands) / sizeof(subcommands[0]);

@@ -71,6 +71,7 @@ commands_are_read(void **state)
 		{ "SHOW a@b", XMTRK_SHOW, 0, LIST_LIMIT, "a@b" },
 		{ "show <a@b>", XMTRK_SHOW, 0, LIST_LIMIT, "<a@b>" },
 		{ "Token a@b", XMTRK_TOKEN, 0, LIST_LIMIT, "a@b" },
+		{ "revoke a@b", XMTRK_REVOKE, 0, LIST_LIMIT, "a@b" },
 		{ "TOKEN <a+2Bb+3Dc+20d@e>", XMTRK_TOKEN, 0, LIST_LIMIT,
 		    "<a+b=c d@e>" },
 	};
@@ -93,7 +94,7 @@ static void
 wrong_commands_get_501(void **state)
 {
 	static const char *const bad[] = { "", " ", "LISTS", "LIS",
-		"REVOKE a@b", "LIST\tLIMIT=1", "LIST LIMIT",
+		"REVOKED a@b", "REVOKE", "LIST\tLIMIT=1", "LIST LIMIT",
 		"LIST LIMIT=", "LIST LIMIT=0", "LIST LIMIT=1001",
 		"LIST LIMIT=65537", "LIST LIMIT=-1", "LIST LIMIT=1x",
 		"LIST LIMIT=1 LIMIT=1", "LIST LIMIT=1 limit=2",
@@ -170,6 +171,8 @@ assert_reply(struct xmtrk_reply *r, unsigned lines, const char *wanted)
 	assert_memory_equal(r->data, wanted, r->len);
 	xmtrk_reply_free(r);
 }
+
+static const struct xmtrk_since nothing_since;
 
 static struct list_row
 plain_row(void)
@@ -294,7 +297,7 @@ a_message_is_shown_with_its_recipients(void **state)
 	struct xmtrk_reply r = { 0 };
 
 	(void)state;
-	xmtrk_show(&r, &m);
+	xmtrk_show(&r, &m, &nothing_since);
 	assert_reply(&r, 4,
 	    "250-2.0.0 message envid=x1@h time=2026-11-22T02:09:09.123Z "
 	    "state=accepted size=99 tracked=yes mtrk=yes from= id=<a@b> "
@@ -306,11 +309,81 @@ a_message_is_shown_with_its_recipients(void **state)
 	    "250 2.0.0 end count=4\r\n");
 	m = (struct mail_record){ .envid = text("x2@h"),
 		.flags = MAIL_CLIENT_ENVID | MAIL_CLIENT_MTRK };
-	xmtrk_show(&r, &m);
+	xmtrk_show(&r, &m, &nothing_since);
 	assert_reply(&r, 1,
 	    "250-2.0.0 message envid=x2@h time=1970-01-01T00:00:00.000Z "
 	    "state=unknown size=0 tracked=client mtrk=no from=\r\n"
 	    "250 2.0.0 end count=1\r\n");
+}
+
+static void
+what_happened_since_is_shown(void **state)
+{
+	struct mail_recipient to = { text("b@c"), 250, text("Ok") };
+	struct mail_record m = { .envid = text("x1@h"),
+		.flags = MAIL_CLIENT_MTRK,
+		.outcome = OUTCOME_ACCEPTED,
+		.time = 1795313349123,
+		.recipient_count = 1,
+		.recipients = &to };
+	struct history_event events[] = {
+		{ .time = 1795313350000,
+		    .source = SOURCE_LOG,
+		    .action = ACTION_DELAYED,
+		    .status = "4.4.1",
+		    .original = text("b@c"),
+		    .recipient = text("b@c"),
+		    .reply = text("timed out"),
+		    .retry_until = 1795313360000 },
+		{ .time = 1795313360000,
+		    .source = SOURCE_LOG,
+		    .action = ACTION_RELAYED,
+		    .status = "2.0.0",
+		    .original = text("b@c"),
+		    .recipient = text("secret@c"),
+		    .remote_mta = text("mx.c"),
+		    .remote_address = text("192.0.2.1"),
+		    .reply = text("250 ok"),
+		    .tls = text("TLSv1.3") },
+	};
+	struct xmtrk_since since = { true, { events, 2 } };
+	struct xmtrk_reply r = { 0 };
+
+	(void)state;
+	xmtrk_show(&r, &m, &since);
+	assert_reply(&r, 5,
+	    "250-2.0.0 message envid=x1@h time=2026-11-22T02:09:09.123Z "
+	    "state=accepted size=0 tracked=revoked mtrk=no from=\r\n"
+	    "250-2.0.0 recipient to=b@c code=250 text=Ok\r\n"
+	    "250-2.0.0 status time=2026-11-22T02:09:20.000Z action=relayed "
+	    "status=2.1.9 to=b@c mta=mx.c address=192.0.2.1 tls=TLSv1.3 "
+	    "text=250+20ok\r\n"
+	    "250-2.0.0 event time=2026-11-22T02:09:10.000Z action=delayed "
+	    "status=4.4.1 until=2026-11-22T02:09:20.000Z to=b@c "
+	    "text=timed+20out\r\n"
+	    "250-2.0.0 event time=2026-11-22T02:09:20.000Z action=relayed "
+	    "status=2.0.0 to=b@c mta=mx.c address=192.0.2.1 tls=TLSv1.3 "
+	    "text=250+20ok\r\n"
+	    "250 2.0.0 end count=5\r\n");
+}
+
+static void
+a_revocation_is_confirmed(void **state)
+{
+	struct revoke_answer answer = { KEEPER_OK, text("x1@h"), 1 };
+	struct token_answer t = { .envid = text("x1@h"), .revoked = 1 };
+	struct xmtrk_reply r = { 0 };
+
+	(void)state;
+	xmtrk_revoked(&r, &answer);
+	assert_reply(&r, 1,
+	    "250-2.0.0 revoked envid=x1@h mtrk=yes\r\n"
+	    "250 2.0.0 end count=1\r\n");
+	xmtrk_token(&r, &t, "h", 0);
+	check_lines(&r, 6);
+	assert_non_null(
+	    memmem(r.data, r.len, " token tracked=revoked\r\n", 24));
+	xmtrk_reply_free(&r);
 }
 
 static void
@@ -334,7 +407,7 @@ long_messages_take_several_lines(void **state)
 	struct xmtrk_reply r = { 0 };
 
 	(void)state;
-	xmtrk_show(&r, &m);
+	xmtrk_show(&r, &m, &nothing_since);
 	check_lines(&r, 7);
 	assert_non_null(memmem(r.data, r.len, " cut=from\r\n", 11));
 	assert_non_null(memmem(r.data, r.len, " cut=text,to\r\n", 14));
@@ -427,6 +500,8 @@ main(void)
 		cmocka_unit_test(long_rows_are_cut_in_order),
 		cmocka_unit_test(a_cut_leaves_whole_characters),
 		cmocka_unit_test(a_message_is_shown_with_its_recipients),
+		cmocka_unit_test(what_happened_since_is_shown),
+		cmocka_unit_test(a_revocation_is_confirmed),
 		cmocka_unit_test(long_messages_take_several_lines),
 		cmocka_unit_test(a_token_is_spelled_out),
 		cmocka_unit_test(a_secret_is_never_cut),

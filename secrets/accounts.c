@@ -186,6 +186,7 @@ value_put(struct accounts *as, struct account *a, const uint8_t *value)
 	    (struct octets){ value, VALUE_LEN });
 	group_put(as->group, STORE_META, next_key,
 	    (struct octets){ next, sizeof(next) });
+	accounts_put_number(as->group, a->number, a->name);
 	a->made.done = made_done;
 	group_wait(as->group, &a->made);
 }

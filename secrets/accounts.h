@@ -52,6 +52,9 @@ void accounts_start(struct accounts *, struct group *,
 /* Wipe all; nobody may hold one. */
 void accounts_free(struct accounts *);
 
+/* In STORE_META: a name by this and its number, a big-endian u64. */
+#define ACCOUNTS_NUMBER_PREFIX "account/"
+
 /* The key of next_number in STORE_META, a big-endian u64. */
 #define ACCOUNTS_NEXT_KEY "next-account"
 
@@ -70,6 +73,16 @@ struct accounts_want {
 	void *arg;
 };
 void accounts_want(struct accounts *, const struct accounts_want *);
+/* The same by number: want's name and make are not looked at. */
+void accounts_want_number(
+    struct accounts *, uint64_t number, const struct accounts_want *);
+/* Put the name of number into the present group. */
+void accounts_put_number(struct group *, uint64_t number, const char *name);
+/*
+ * Put those of all accounts of a vault from before names were kept by number.
+ * Returns 0, or -1 where they cannot be read; everything completes at once.
+ */
+int accounts_put_numbers(struct group *);
 void accounts_release(struct account *);
 
 /*

@@ -53,6 +53,24 @@ answer_token(struct asker *asker, uint64_t id, struct wire_in *body)
 	return vault_token(door_arg(asker), question(asker, id), body);
 }
 
+static int
+answer_revoke(struct asker *asker, uint64_t id, struct wire_in *body)
+{
+	return vault_revoke(door_arg(asker), question(asker, id), body);
+}
+
+static int
+answer_events(struct asker *asker, uint64_t id, struct wire_in *body)
+{
+	return vault_feed(door_arg(asker), question(asker, id), body);
+}
+
+static int
+answer_status(struct asker *asker, uint64_t id, struct wire_in *body)
+{
+	return vault_track(door_arg(asker), question(asker, id), body);
+}
+
 const struct door_rule answers_to_proxy[] = {
 	{ MSG_MINT, answer_mint },
 	{ MSG_DESCRIBE, answer_describe },
@@ -61,6 +79,17 @@ const struct door_rule answers_to_proxy[] = {
 	{ MSG_LIST, answer_list },
 	{ MSG_SHOW, answer_show },
 	{ MSG_TOKEN, answer_token },
+	{ MSG_REVOKE, answer_revoke },
+	{ 0, NULL },
+};
+
+const struct door_rule answers_to_feed[] = {
+	{ MSG_EVENTS, answer_events },
+	{ 0, NULL },
+};
+
+const struct door_rule answers_to_tracker[] = {
+	{ MSG_STATUS, answer_status },
 	{ 0, NULL },
 };
 

@@ -8,8 +8,12 @@
 #include "common/door.h"
 #include "secrets/vault.h"
 
-/* For waybill-proxy; the door's arg is the struct vault. */
+/* For waybill-proxy; each door's arg is the struct vault. */
 extern const struct door_rule answers_to_proxy[];
+/* For waybill-feed: it tells, and learns which queue ids are ours. */
+extern const struct door_rule answers_to_feed[];
+/* For waybill-track: one message for a proof of A. */
+extern const struct door_rule answers_to_tracker[];
 
 /* door_owner's closed: the asker's unsettled messages are written. */
 void answers_asker_gone(struct asker *);

@@ -120,6 +120,18 @@ described_keep(struct vault *v, uint64_t asker,
 	set->octets += d->len;
 }
 
+bool
+described_find(struct vault *v, const uint8_t handle[HANDLE_LEN],
+    const char *account, struct octets *body)
+{
+	const struct described *d = find(v, handle, account);
+
+	if (d == NULL)
+		return false;
+	*body = (struct octets){ d->body, d->len };
+	return true;
+}
+
 int
 vault_describe(struct vault *v, struct question from, struct wire_in *body)
 {

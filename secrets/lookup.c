@@ -1,123 +1,71 @@
 /*
- * SHOW and TOKEN: one message of the asking user, by ENVID or Message-ID. A
- * message of somebody else's is as unknown as one that never was.
+ * One message of the asking user, by ENVID or Message-ID. A message of
+ * somebody else's is as unknown as one that never was.
  */
+#include "secrets/lookup.h"
+
 #include <string.h>
 #include <strings.h>
 
-#include <openssl/crypto.h>
-
 #include "common/log.h"
-#include "secrets/finder.h"
 
 #define SLOW_PER_ACCOUNT 8
 
-struct lookup {
-	struct job job; /* first */
-	struct slow slow;
-	unsigned answer; /* MSG_SHOWN or MSG_TOKEN_IS */
-	struct one_query query;
-	struct finder finder;
-	struct envid_parts tries[2]; /* newest first */
-	bool minted[2];		     /* named by an ENVID of ours */
-	unsigned count, next;
-	bool failed; /* something could not be read */
-	uint8_t handle[HANDLE_LEN];
-};
-
-static void
+void
 lookup_end(struct lookup *l, const struct wire_out *body)
 {
 	if (l->job.account != NULL)
 		l->job.account->slow--;
-	job_answer(&l->job, l->answer, body);
+	events_free(&l->events);
+	mail_record_free(&l->mail);
+	wire_free(&l->plain);
+	job_answer(&l->job, l->kind->answer, body);
 }
 
-static void
+void
 lookup_fail(struct lookup *l, uint8_t status)
 {
-	struct token_answer token = { .status = status };
-	struct mail_record none = { 0 };
 	struct wire_out body = { 0 };
 
 	wire_begin(&body);
-	if (l->answer == MSG_TOKEN_IS) {
-		token_answer_put(&body, &token);
-	} else {
-		wire_put_u8(&body, status);
-		mail_body_put(&body, &none);
-	}
+	l->kind->fail(&body, status);
 	lookup_end(l, &body);
 	wire_free(&body);
 }
 
-/* Who took which token, never its value. */
-static void
-lookup_log(const struct lookup *l, struct octets envid)
+void
+lookup_log(const struct lookup *l, const char *event)
 {
 	struct log_line line;
 
-	log_begin(&line, LOG_IS_INFO, "token");
+	log_begin(&line, LOG_IS_INFO, event);
 	log_session(&line, l->query.ticket.session);
 	log_text(&line, "user", l->query.ticket.account);
-	log_octets(&line, "envid", envid);
+	log_octets(&line, "envid", l->mail.envid);
 	log_octets(&line, "client", l->query.client);
 	log_end(&line);
 }
 
 static void
-token_send(
-    struct lookup *l, struct octets envid, struct octets secret, uint64_t keep)
+lookup_revoked(void *arg, enum store_status status, struct octets value)
+{
+	struct lookup *l = arg;
+
+	(void)value;
+	/* Where that is damaged, the user is served what can be read. */
+	l->revoked = status == STORE_OK;
+	l->kind->found(l);
+}
+
+static void
+lookup_found(struct lookup *l)
 {
 	const struct envid_parts *p = &l->tries[l->next];
-	struct token_answer token = { .status = KEEPER_OK, .envid = envid };
-	uint8_t drawn[CERTIFIER_SECRET_LEN], certifier[CERTIFIER_LEN];
-	struct wire_out body = { 0 };
-	int rc;
+	uint8_t key[RECORD_KEY_LEN];
 
-	if (secret.len != 0) {
-		rc = certifier_of(secret.data, secret.len, certifier);
-	} else {
-		rc = certifier_derive(
-		    l->job.account->certify, l->handle, drawn, certifier);
-		secret = (struct octets){ drawn, sizeof(drawn) };
-	}
-	if (rc == -1) {
-		lookup_fail(l, KEEPER_UNAVAILABLE);
-		return;
-	}
-	token.secret = secret;
-	certifier_text(certifier, token.certifier);
-	token.expires = (p->time + keep) / 1000;
-	lookup_log(l, envid);
-	l->job.vault->tokens++;
-	wire_begin(&body);
-	token_answer_put(&body, &token);
-	OPENSSL_cleanse(drawn, sizeof(drawn));
-	lookup_end(l, &body);
-	wire_free(&body);
-}
-
-static void
-token_of_record(
-    struct lookup *l, const struct mail_record *m, struct octets secret)
-{
-	if ((m->flags & (MAIL_CLIENT_MTRK | MAIL_UNTRACKED)) != 0)
-		lookup_fail(l, KEEPER_NO_SECRET);
-	else
-		token_send(l, m->envid, secret, l->job.vault->retention);
-}
-
-static void
-show_record(struct lookup *l, const struct mail_record *m)
-{
-	struct wire_out body = { 0 };
-
-	wire_begin(&body);
-	wire_put_u8(&body, KEEPER_OK);
-	mail_body_put(&body, m);
-	lookup_end(l, &body);
-	wire_free(&body);
+	record_revoked(p, key);
+	store_get(l->job.vault->store, record_day(p->time),
+	    (struct octets){ key, sizeof(key) }, lookup_revoked, l);
 }
 
 static void lookup_try(struct lookup *);
@@ -131,13 +79,15 @@ lookup_unsettled(struct lookup *l, struct octets secret)
 	uint8_t handle[HANDLE_LEN];
 	struct octets fqhn;
 
-	if (l->answer == MSG_TOKEN_IS && l->minted[l->next] &&
+	if (l->kind->unsettled && l->minted[l->next] &&
 	    (p->kind == ENVID_DERIVED || secret.len != 0) &&
 	    envid_parse(l->query.id, handle, &fqhn) == 0 &&
 	    fqhn.len == strlen(v->fqhn) &&
 	    strncasecmp((const char *)fqhn.data, v->fqhn, fqhn.len) == 0 &&
 	    p->time + v->retention >= vault_now(v)) {
-		token_send(l, l->query.id, secret, v->retention);
+		l->mail = (struct mail_record){ .envid = l->query.id };
+		l->secret = secret;
+		lookup_found(l);
 		return;
 	}
 	l->next++;
@@ -155,20 +105,18 @@ is_named(const struct lookup *l, const struct mail_record *m)
 static void
 lookup_settled(struct lookup *l, const struct record *r)
 {
-	struct mail_record m = { 0 };
 	struct wire_in in;
 
 	wire_read(&in, r->body.data, r->body.len);
-	mail_body_get(&in, &m);
-	if (wire_end(&in) == -1 || !is_named(l, &m)) {
+	mail_body_get(&in, &l->mail);
+	if (wire_end(&in) == -1 || !is_named(l, &l->mail)) {
+		mail_record_free(&l->mail);
 		l->next++;
 		lookup_try(l);
-	} else if (l->answer == MSG_TOKEN_IS) {
-		token_of_record(l, &m, r->secret);
-	} else {
-		show_record(l, &m);
+		return;
 	}
-	mail_record_free(&m);
+	l->secret = r->secret;
+	lookup_found(l);
 }
 
 static void
@@ -176,10 +124,9 @@ lookup_open(struct lookup *l, struct octets value)
 {
 	struct record_sealed sealed = { l->handle, l->tries[l->next], value };
 	struct octets none = { NULL, 0 };
-	struct wire_out plain = { 0 };
 	struct record r;
 
-	if (record_open(l->job.account->seal, &sealed, &r, &plain) == -1) {
+	if (record_open(l->job.account->seal, &sealed, &r, &l->plain) == -1) {
 		log_error("vault-damaged", "a record cannot be opened");
 		l->failed = true;
 		lookup_unsettled(l, none);
@@ -188,7 +135,6 @@ lookup_open(struct lookup *l, struct octets value)
 	} else {
 		lookup_unsettled(l, r.secret);
 	}
-	wire_free(&plain);
 }
 
 static void
@@ -290,9 +236,9 @@ lookup_account(void *arg, struct account *account, enum store_status status)
 	}
 }
 
-static int
+int
 lookup_start(struct vault *v, struct question from, struct wire_in *body,
-    unsigned answer)
+    const struct lookup_kind *kind)
 {
 	struct lookup *l = job_start(v, from, sizeof(*l), body);
 	struct accounts_want want = { NULL, false, lookup_account, l };
@@ -300,7 +246,7 @@ lookup_start(struct vault *v, struct question from, struct wire_in *body,
 
 	if (l == NULL)
 		return -1;
-	l->answer = answer;
+	l->kind = kind;
 	job_read(&l->job, &in);
 	one_query_get(&in, &l->query);
 	if (wire_end(&in) == -1) {
@@ -314,16 +260,4 @@ lookup_start(struct vault *v, struct question from, struct wire_in *body,
 	want.name = l->query.ticket.account;
 	accounts_want(&v->accounts, &want);
 	return 0;
-}
-
-int
-vault_show(struct vault *v, struct question from, struct wire_in *body)
-{
-	return lookup_start(v, from, body, MSG_SHOWN);
-}
-
-int
-vault_token(struct vault *v, struct question from, struct wire_in *body)
-{
-	return lookup_start(v, from, body, MSG_TOKEN_IS);
 }

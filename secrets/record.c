@@ -53,22 +53,45 @@ record_parts(struct octets key, struct envid_parts *p)
 	return 0;
 }
 
+bool
+record_is_same(const struct envid_parts *a, const struct envid_parts *b)
+{
+	return a->account == b->account && a->time == b->time &&
+	    a->node == b->node && a->counter == b->counter;
+}
+
 uint32_t
 record_day(uint64_t time)
 {
 	return (uint32_t)(time / DAY_MS);
 }
 
+/* Lengths of keys and of what is searched by, for each tag. */
+static const struct {
+	uint8_t tag;
+	size_t least;
+	size_t prefix;
+} forms[] = {
+	{ RECORD_TAG, RECORD_KEY_LEN, 1 + RECORD_ACCOUNT_LEN },
+	{ RECORD_REVOKED, RECORD_KEY_LEN, 1 + RECORD_ACCOUNT_LEN },
+	{ RECORD_EVENT, RECORD_EVENT_LEN, RECORD_KEY_LEN },
+	{ RECORD_BY_MESSAGE_ID, RECORD_INDEX_LEN,
+	    1 + SEAL_HASH_LEN + RECORD_ACCOUNT_LEN },
+	{ RECORD_BY_ENVID, RECORD_INDEX_LEN,
+	    1 + SEAL_HASH_LEN + RECORD_ACCOUNT_LEN },
+	{ RECORD_BY_QUEUE_ID, RECORD_INDEX_LEN, 1 + SEAL_HASH_LEN },
+	{ RECORD_BY_CERTIFIER, RECORD_INDEX_LEN, 1 + SEAL_HASH_LEN },
+};
+
 size_t
 record_prefix_len(struct octets key)
 {
 	if (key.len == 0)
 		return 0;
-	if (key.data[0] == RECORD_TAG)
-		return key.len < RECORD_KEY_LEN ? 0 : 1 + RECORD_ACCOUNT_LEN;
-	return key.len < RECORD_INDEX_LEN
-	    ? 0
-	    : 1 + SEAL_HASH_LEN + RECORD_ACCOUNT_LEN;
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+		if (forms[i].tag == key.data[0])
+			return key.len < forms[i].least ? 0 : forms[i].prefix;
+	return 0;
 }
 
 void
@@ -88,6 +111,30 @@ record_indexed(struct octets index, uint8_t key[RECORD_KEY_LEN])
 	key[0] = RECORD_TAG;
 	memcpy(key + 1, index.data + 1 + SEAL_HASH_LEN, RECORD_KEY_LEN - 1);
 	return 0;
+}
+
+void
+record_window(
+    const uint8_t index[RECORD_INDEX_LEN], uint8_t out[RECORD_WINDOW_LEN])
+{
+	memcpy(out, index, RECORD_INDEX_LEN);
+	out[RECORD_INDEX_LEN] = 'w';
+}
+
+void
+record_revoked(const struct envid_parts *p, uint8_t key[RECORD_KEY_LEN])
+{
+	record_key(p, key);
+	key[0] = RECORD_REVOKED;
+}
+
+void
+record_event(const struct envid_parts *p, const uint8_t hash[SEAL_HASH_LEN],
+    uint8_t key[RECORD_EVENT_LEN])
+{
+	record_key(p, key);
+	key[0] = RECORD_EVENT;
+	memcpy(key + RECORD_KEY_LEN, hash, SEAL_HASH_LEN);
 }
 
 /* What a box is bound to: the record's key and its ENVID. */

@@ -18,21 +18,29 @@ enum {
 	RECORD_BY_MESSAGE_ID = 'm', /* hash under the account's key */
 	RECORD_BY_ENVID = 'e',	    /* a client's own; the vault's key */
 	RECORD_BY_QUEUE_ID = 'q',   /* MSA and queue id; the vault's key */
+	RECORD_BY_CERTIFIER = 'b',  /* a client's ENVID, and B; the vault's */
+	RECORD_EVENT = 'h',	    /* hash of one under the account's key */
+	RECORD_REVOKED = 'x',	    /* nobody may track it any more */
 	RECORD_ACCOUNT_LEN = 5,
 	RECORD_KEY_LEN = 1 + RECORD_ACCOUNT_LEN + 6 + 4,
-	RECORD_INDEX_LEN = 1 + SEAL_HASH_LEN + RECORD_KEY_LEN - 1
+	RECORD_INDEX_LEN = 1 + SEAL_HASH_LEN + RECORD_KEY_LEN - 1,
+	RECORD_WINDOW_LEN = RECORD_INDEX_LEN + 1,
+	RECORD_EVENT_LEN = RECORD_KEY_LEN + SEAL_HASH_LEN
 };
 
 /* Tag, account, time, node and counter: an account's messages by time. */
 void record_key(const struct envid_parts *, uint8_t key[RECORD_KEY_LEN]);
 /* Back again, all but the kind. Returns 0, or -1 for another key. */
 int record_parts(struct octets key, struct envid_parts *);
+/* Are they of the same message? */
+bool record_is_same(const struct envid_parts *, const struct envid_parts *);
 /* The family that a time (ms since 1970) belongs to. */
 uint32_t record_day(uint64_t time);
 
 /*
- * How much of a day's key is searched by: tag and account, or tag, hash and
- * account. 0 for a key of another form.
+ * How much of a day's key is searched by: tag and account; tag and hash, with
+ * the account where it is known; a whole record's key for its events. 0 for a
+ * key of another form.
  */
 size_t record_prefix_len(struct octets key);
 
@@ -41,6 +49,19 @@ void record_index(uint8_t tag, const uint8_t hash[SEAL_HASH_LEN],
     const uint8_t key[RECORD_KEY_LEN], uint8_t out[RECORD_INDEX_LEN]);
 /* The record's key in an index key. Returns 0, or -1 for another key. */
 int record_indexed(struct octets index, uint8_t key[RECORD_KEY_LEN]);
+
+/*
+ * Beside the index of a queue id: from when to when it means that message. It
+ * comes right behind the index, so that downwards it is met first.
+ */
+void record_window(
+    const uint8_t index[RECORD_INDEX_LEN], uint8_t out[RECORD_WINDOW_LEN]);
+
+/* Where it stands that the message was revoked. */
+void record_revoked(const struct envid_parts *, uint8_t key[RECORD_KEY_LEN]);
+/* Where an event of the message stands, by the hash of what it says. */
+void record_event(const struct envid_parts *, const uint8_t hash[SEAL_HASH_LEN],
+    uint8_t key[RECORD_EVENT_LEN]);
 
 /* What a record holds. */
 struct record {

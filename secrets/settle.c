@@ -7,6 +7,7 @@
 
 #include <openssl/crypto.h>
 
+#include "secrets/queue_ids.h"
 #include "secrets/vault_inside.h"
 
 struct settle_job {
@@ -68,27 +69,11 @@ index_put(struct settle_job *s, uint8_t tag, const uint8_t *hash)
 	    (struct octets){ index, sizeof(index) }, none);
 }
 
-/* The name of the MSA, a NUL, and its queue id. */
 static int
-hash_queue_id(struct settle_job *s, uint8_t hash[SEAL_HASH_LEN])
+settle_index(struct settle_job *s, struct octets secret)
 {
 	const struct mail_record *r = &s->record;
-	uint8_t both[QUEUE_ID_MAX + 256];
-
-	if (r->msa.len + 1 + r->queue_id.len > sizeof(both))
-		return -1;
-	memcpy(both, r->msa.data, r->msa.len);
-	both[r->msa.len] = '\0';
-	memcpy(both + r->msa.len + 1, r->queue_id.data, r->queue_id.len);
-	return seal_hash(s->job.vault->index_key, "queue id",
-	    (struct octets){ both, r->msa.len + 1 + r->queue_id.len }, hash);
-}
-
-static int
-settle_index(struct settle_job *s)
-{
-	const struct mail_record *r = &s->record;
-	uint8_t hash[SEAL_HASH_LEN];
+	uint8_t hash[SEAL_HASH_LEN], certifier[CERTIFIER_LEN];
 
 	if (r->message_id.len != 0) {
 		if (seal_hash(s->job.account->index, "message id",
@@ -101,9 +86,16 @@ settle_index(struct settle_job *s)
 			s->job.vault->index_key, "envid", r->envid, hash) == -1)
 			return -1;
 		index_put(s, RECORD_BY_ENVID, hash);
+		if (record_certifier(s->job.account, r, secret, certifier) ==
+			-1 ||
+		    record_hash_certifier(
+			s->job.vault, r->envid, certifier, hash) == -1)
+			return -1;
+		index_put(s, RECORD_BY_CERTIFIER, hash);
 	}
-	if (r->queue_id.len != 0 && hash_queue_id(s, hash) == 0)
-		index_put(s, RECORD_BY_QUEUE_ID, hash);
+	if (r->queue_id.len != 0 &&
+	    queue_id_hash(s->job.vault, r->msa, r->queue_id, hash) == 0)
+		queue_id_put(s->job.vault, &s->parts, hash, r->time);
 	return 0;
 }
 
@@ -124,7 +116,7 @@ settle_write(struct settle_job *s, struct octets secret)
 		rc = record_close(s->job.account->seal, s->record.handle,
 		    &s->parts, &r, &value);
 	if (rc == 0)
-		rc = settle_index(s);
+		rc = settle_index(s, secret);
 	if (rc == 0)
 		group_put(&v->group, record_day(s->parts.time),
 		    (struct octets){ s->key, sizeof(s->key) },

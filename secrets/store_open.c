@@ -116,7 +116,7 @@ static const char *
 prefix_name(void *state)
 {
 	(void)state;
-	return "waybill.day.1";
+	return "waybill.day.2";
 }
 
 static void

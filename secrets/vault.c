@@ -277,13 +277,15 @@ vault_status(const struct vault *v, char *out, size_t size)
 	store_days(v->store, &days);
 	snprintf(out, size,
 	    "mints=%" PRIu64 " settles=%" PRIu64 " forgets=%" PRIu64
-	    " lists=%" PRIu64 " tokens=%" PRIu64 " accounts=%" PRIu64
-	    " batches=%" PRIu64 " largest_batch=%" PRIu64
+	    " lists=%" PRIu64 " tokens=%" PRIu64 " events=%" PRIu64
+	    " statuses=%" PRIu64 " accounts=%" PRIu64 " batches=%" PRIu64
+	    " largest_batch=%" PRIu64
 	    " described=%zu families=%zu free_bytes=%" PRId64
 	    " clock_doubted=%d",
-	    v->mints, v->settles, v->forgets, v->lists, v->tokens,
-	    v->accounts.next_number - 1, v->group.batches, v->group.largest,
-	    v->described.count, days, store_free_octets(v->store),
+	    v->mints, v->settles, v->forgets, v->lists, v->tokens, v->events,
+	    v->statuses, v->accounts.next_number - 1, v->group.batches,
+	    v->group.largest, v->described.count, days,
+	    store_free_octets(v->store),
 	    v->timeline.doubted || is_behind(v, vault_now(v)));
 }
 

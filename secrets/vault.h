@@ -66,6 +66,11 @@ int vault_forget(struct vault *, struct question, struct wire_in *body);
 int vault_list(struct vault *, struct question, struct wire_in *body);
 int vault_show(struct vault *, struct question, struct wire_in *body);
 int vault_token(struct vault *, struct question, struct wire_in *body);
+int vault_revoke(struct vault *, struct question, struct wire_in *body);
+
+/* The same of the feed's door, and of the tracker's. */
+int vault_feed(struct vault *, struct question, struct wire_in *body);
+int vault_track(struct vault *, struct question, struct wire_in *body);
 
 /* An asker is gone: what it described and did not settle is written. */
 void vault_asker_gone(struct vault *, uint64_t asker);

@@ -20,6 +20,7 @@
 #include "common/codec.h"
 #include "common/keeper_messages.h"
 #include "common/messages.h"
+#include "common/tracking_messages.h"
 #include "secrets/certifier.h"
 #include "secrets/vault.h"
 
@@ -38,9 +39,11 @@ static struct {
 	uint64_t now;
 	uint64_t last_id;
 	uint64_t asker;
-	unsigned type;	   /* of the last answer; 0: none */
-	uint64_t answered; /* its id */
-	bool more;	   /* LISTED said so */
+	unsigned type;		/* of the last answer; 0: none */
+	uint64_t answered;	/* its id */
+	bool more;		/* LISTED said so */
+	bool revoked;		/* SHOWN or TOKEN_IS said so */
+	struct history history; /* of the last SHOWN or STATUS_IS */
 	struct wire_out answer;
 	char why[2048];
 } fx;
@@ -126,6 +129,7 @@ fx_teardown(void **state)
 	(void)state;
 	fx_close();
 	wire_free(&fx.answer);
+	history_free(&fx.history);
 	snprintf(command, sizeof(command), "rm -rf %s", fx.dir);
 	return system(command);
 }
@@ -333,6 +337,9 @@ fx_show(const char *account, const char *id, struct mail_record *r)
 	wire_read(&in, fx.answer.data, fx.answer.len);
 	status = wire_get_u8(&in);
 	mail_body_get(&in, r);
+	fx.revoked = wire_get_u8(&in) == 1;
+	history_free(&fx.history);
+	history_get(&in, &fx.history);
 	assert_int_equal(wire_end(&in), 0);
 	return status;
 }

@@ -43,6 +43,9 @@ struct described_set {
 	bool writing;	  /* in slices */
 };
 
+struct feed_job;
+TAILQ_HEAD(feed_list, feed_job);
+
 struct vault {
 	struct vault_owner owner;
 	struct store *store;
@@ -57,7 +60,10 @@ struct vault {
 	struct described_set described;
 	struct slow_list slow;
 	size_t slow_count;
-	size_t jobs; /* under way */
+	struct feed_list feeds; /* the first is under way */
+	size_t feed_count;
+	size_t tracks; /* under way */
+	size_t jobs;   /* under way */
 	uint64_t retention;
 	uint32_t mints_unfinished;
 	bool random;
@@ -69,7 +75,7 @@ struct vault {
 	bool open;
 	uint64_t reserving; /* reservation in the group; 0: none */
 	struct group_waiter reservation;
-	uint64_t mints, settles, forgets, lists, tokens;
+	uint64_t mints, settles, forgets, lists, tokens, events, statuses;
 };
 
 /*
@@ -120,6 +126,9 @@ void described_keep(struct vault *, uint64_t asker, const struct mail_record *,
     struct octets body);
 void described_forget(
     struct vault *, const uint8_t handle[HANDLE_LEN], const char *account);
+/* The body of an account's handle, good until this turn ends. */
+bool described_find(struct vault *, const uint8_t handle[HANDLE_LEN],
+    const char *account, struct octets *body);
 /*
  * Write what an asker (0: any) described up to `before` (ms) as unknown, in
  * slices: one lost proxy may leave very many.
@@ -130,6 +139,20 @@ void described_free(struct vault *);
 
 /* settle.c: settle a copy of a MAIL_RECORD body for nobody. */
 void settle_unknown(struct vault *, const uint8_t *body, size_t len);
+
+/*
+ * record_proof.c: the certifier of a message whose A is secret, or is derived
+ * where that is empty, or is the client's. Returns 0, or -1.
+ */
+int record_certifier(const struct account *, const struct mail_record *,
+    struct octets secret, uint8_t certifier[CERTIFIER_LEN])
+    __attribute__((warn_unused_result));
+/* Do two texts of an ENVID (xtext) mean the same (RFC 3464 2.2.1)? */
+bool record_has_envid(const struct mail_record *, struct octets envid);
+/* The hash by which (ENVID, B) find a message with an ENVID of its client. */
+int record_hash_certifier(const struct vault *, struct octets envid,
+    const uint8_t certifier[CERTIFIER_LEN], uint8_t hash[SEAL_HASH_LEN])
+    __attribute__((warn_unused_result));
 
 /* slow.c */
 void slow_start(struct vault *, struct slow *, void (*step)(struct slow *));

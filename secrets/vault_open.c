@@ -16,6 +16,7 @@
 
 #define FORMAT	      "1"
 #define MASTER_PREFIX "master/"
+#define NUMBERS_DONE  "accounts-by-number"
 #define SECRET_KEY    "vault-secret"
 #define SECRET_BOUND  "waybill vault secret"
 
@@ -203,6 +204,23 @@ number_of(const struct fact *f)
 	return number;
 }
 
+/* Names of accounts are kept by number, too; older vaults had none of it. */
+static int
+numbers_ready(struct opening *o)
+{
+	struct fact done;
+	int has = fact_get(o, NUMBERS_DONE, &done);
+
+	if (has == 1)
+		return 0;
+	if (has == -1 || accounts_put_numbers(&o->vault->group) == -1) {
+		snprintf(o->why, o->size, "the accounts cannot be read");
+		return -1;
+	}
+	group_put(&o->vault->group, STORE_META, text(NUMBERS_DONE), text("1"));
+	return 0;
+}
+
 /* Time and numbers go on where an earlier run may have come to. */
 static int
 progress_read(struct opening *o)
@@ -219,6 +237,8 @@ progress_read(struct opening *o)
 		v->node = (uint16_t)(node.value[0] << 8 | node.value[1]);
 	accounts_start(&v->accounts, &v->group, &v->keys,
 	    has_next == 1 ? number_of(&next) : 1);
+	if (numbers_ready(o) == -1)
+		return -1;
 	timeline_start(&v->timeline, has_clock == 1 ? number_of(&clock) : 0,
 	    has_clock == 1 && clock.len == 9 && clock.value[8] == 1,
 	    vault_now(v));
@@ -361,6 +381,7 @@ vault_open(const struct vault_settings *set, const struct vault_owner *owner,
 	v->owner = *owner;
 	v->writable = true;
 	TAILQ_INIT(&v->slow);
+	TAILQ_INIT(&v->feeds);
 	described_start(v);
 	if (open_all(&o, set) == -1) {
 		store_batch_free(v->group.batch);

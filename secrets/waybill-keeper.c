@@ -1,6 +1,6 @@
 /*
  * waybill-keeper: the only process that holds secrets. It opens the vault,
- * serves the proxy's door, and leaves after everybody else.
+ * serves a door for each kind of asker, and leaves after everybody else.
  */
 #include <inttypes.h>
 #include <pwd.h>
@@ -25,14 +25,18 @@
 
 /* One a proxy, and proxies of earlier generations that drain. */
 #define ASKERS_MAX   4096
+#define FEEDS_MAX    64
+#define TRACKERS_MAX 256
 #define HOUR_SECONDS 3600
 #define ORPHAN_MS    900000 /* beside drain_timeout: an MSA's last reply */
+
+enum door_of { DOOR_OF_PROXY, DOOR_OF_FEED, DOOR_OF_TRACKER, DOOR_COUNT };
 
 static struct {
 	struct event_base *base;
 	struct conf *conf;
 	struct vault *vault;
-	struct door *proxies;
+	struct door *doors[DOOR_COUNT];
 	int log_fd;
 	bool draining;
 	bool ended; /* the time of the drain is over */
@@ -45,8 +49,9 @@ send_answer(
     void *arg, struct question to, unsigned type, const struct wire_out *body)
 {
 	(void)arg;
-	if (to.id != 0)
-		door_answer(keeper.proxies, to.asker, to.id, type, body);
+	/* An asker has a number that no other one has, at any door. */
+	for (int i = 0; i < DOOR_COUNT && to.id != 0; i++)
+		door_answer(keeper.doors[i], to.asker, to.id, type, body);
 }
 
 static bool
@@ -142,34 +147,56 @@ open_vault(struct child_start *start)
 	exit(1);
 }
 
-/* Who runs the proxies: their own user where there are users, else ours. */
+/* Who runs the askers: their own user where there are users, else ours. */
 static uid_t
-proxy_uid(void)
+asker_uid(const char *user)
 {
 	struct passwd *pw = getpwnam(keeper.conf->user_keeper);
 	uid_t own = geteuid();
 
 	if (pw == NULL || pw->pw_uid != own)
 		return own;
-	pw = getpwnam(keeper.conf->user_proxy);
+	pw = getpwnam(user);
 	return pw != NULL ? pw->pw_uid : own;
 }
 
 static void
-open_door(struct child_start *start)
+open_door(struct child_start *start, enum door_of door, const char *user,
+    const struct door_owner *like)
 {
-	struct door_owner owner = { .name = "keeper.proxy",
+	struct door_owner owner = *like;
+	char name[64];
+	int fd;
+
+	snprintf(name, sizeof(name), "door.%s", owner.name);
+	fd = child_take_fd(start, name);
+	if (fd == -1)
+		fatal("no %s came from waybilld", name);
+	owner.arg = keeper.vault;
+	keeper.doors[door] =
+	    door_open(keeper.base, fd, asker_uid(user), &owner);
+	if (keeper.doors[door] == NULL)
+		fatal("the door cannot be opened");
+}
+
+/* Each kind of asker has its own door, table and user. */
+static void
+open_doors(struct child_start *start)
+{
+	static const struct door_owner proxy = { .name = "keeper.proxy",
 		.rules = answers_to_proxy,
-		.arg = keeper.vault,
 		.closed = answers_asker_gone,
 		.askers_max = ASKERS_MAX };
-	int fd = child_take_fd(start, "door.keeper.proxy");
+	static const struct door_owner feed = { .name = "keeper.feed",
+		.rules = answers_to_feed,
+		.askers_max = FEEDS_MAX };
+	static const struct door_owner tracker = { .name = "keeper.tracker",
+		.rules = answers_to_tracker,
+		.askers_max = TRACKERS_MAX };
 
-	if (fd == -1)
-		fatal("no door came from waybilld");
-	keeper.proxies = door_open(keeper.base, fd, proxy_uid(), &owner);
-	if (keeper.proxies == NULL)
-		fatal("the door cannot be opened");
+	open_door(start, DOOR_OF_PROXY, keeper.conf->user_proxy, &proxy);
+	open_door(start, DOOR_OF_FEED, keeper.conf->user_feed, &feed);
+	open_door(start, DOOR_OF_TRACKER, keeper.conf->user_track, &tracker);
 }
 
 static void
@@ -204,8 +231,8 @@ order_drain(uint64_t ms)
 static void
 order_status(char *out, size_t size)
 {
-	int len = snprintf(
-	    out, size, "askers=%zu ", door_asker_count(keeper.proxies));
+	int len = snprintf(out, size, "askers=%zu ",
+	    door_asker_count(keeper.doors[DOOR_OF_PROXY]));
 
 	if (len > 0 && (size_t)len < size)
 		vault_status(keeper.vault, out + len, size - (size_t)len);
@@ -303,7 +330,7 @@ serve(void)
 		if (vault_is_broken(keeper.vault))
 			fatal("the store failed: it is opened again");
 		if (keeper.draining && !vault_is_busy(keeper.vault) &&
-		    door_asker_count(keeper.proxies) == 0)
+		    door_asker_count(keeper.doors[DOOR_OF_PROXY]) == 0)
 			keeper.ended = true;
 	}
 }
@@ -320,12 +347,13 @@ main(void)
 	if (keeper.base == NULL)
 		fatal("no event loop");
 	open_vault(&start);
-	open_door(&start);
+	open_doors(&start);
 	start_timers();
 	child_serve(keeper.base, &orders,
 	    (uint64_t)keeper.conf->drain_timeout + ORPHAN_MS);
 	serve();
-	door_free(keeper.proxies);
+	for (int i = 0; i < DOOR_COUNT; i++)
+		door_free(keeper.doors[i]);
 	door_flush_all();
 	vault_close(keeper.vault);
 	conf_free(keeper.conf);

@@ -33,10 +33,15 @@ MESSAGES = {"CHILD_START": 1, "CHILD_READY": 2, "CHILD_DRAIN": 3,
             "CHILD_ACCEPT_CLOCK_IS": 9,
             "MINT": 60, "MINTED": 61, "DESCRIBE": 62, "SETTLE": 63,
             "SETTLED": 64, "FORGET": 65, "LIST": 66, "LISTED": 67,
-            "SHOW": 68, "SHOWN": 69, "TOKEN": 70, "TOKEN_IS": 71}
+            "SHOW": 68, "SHOWN": 69, "TOKEN": 70, "TOKEN_IS": 71,
+            "REVOKE": 72, "REVOKED": 73, "EVENTS": 80, "EVENTS_ARE": 81,
+            "STATUS": 82, "STATUS_IS": 83}
 OK, REFUSED, LIMITED, UNAVAILABLE, NOT_FOUND, NO_SECRET = range(6)
 UNKNOWN, ACCEPTED = range(2)
 MTRK_SENT, ENVID_SENT, CLIENT_ENVID, CLIENT_MTRK, UNTRACKED = 1, 2, 4, 8, 16
+DOORS = PROXY, FEED, TRACKER = "", "-feed", "-tracker"
+STORED, UNKNOWN_ID, NOT_NOW, FULL = range(4)
+OPAQUE, DELAYED, RELAYED, TRANSFERRED, DELIVERED, EXPANDED, FAILED = range(7)
 WAIT = 20.0
 
 Minted = collections.namedtuple("Minted",
@@ -275,29 +280,38 @@ class Keeper:
                 shell + self.command(), stderr=log,
                 stdin=subprocess.DEVNULL, pass_fds=(theirs.fileno(),))
 
+    @staticmethod
+    def open_door(path):
+        door = socket.socket(socket.AF_UNIX)
+        door.bind(str(path))
+        door.listen(128)
+        return door
+
     def start(self):
         ours, theirs = socket.socketpair(socket.AF_UNIX,
                                          socket.SOCK_SEQPACKET)
         self.starts += 1
         self.path = self.directory / f"door{self.starts}"
-        door = socket.socket(socket.AF_UNIX)
-        door.bind(str(self.path))
-        door.listen(128)
+        doors = {name: self.open_door(self.path.with_name(
+            f"{self.path.name}{name}")) for name in DOORS}
         self.launch(theirs)
         theirs.close()
         self.control = ours
         self.control.settimeout(WAIT)
         names = {"snapshot": self.memfd(self.snapshot()),
                  "ticket-key": self.memfd(self.key),
-                 "door.keeper.proxy": door.fileno()}
+                 **{f"door.keeper.{name}": door.fileno()
+                    for name, door in zip(("proxy", "feed", "tracker"),
+                                          doors.values())}}
         body = struct.pack(">IIH", 1, 0, len(names)) + b"".join(
             octets(name) for name in names)
         socket.send_fds(ours, [frame("CHILD_START", 0, body)],
                         list(names.values()))
         for name, fd in names.items():
-            if name != "door.keeper.proxy":
+            if not name.startswith("door."):
                 os.close(fd)
-        door.close()
+        for door in doors.values():
+            door.close()
         return self.wait_ready()
 
     def wait_ready(self):
@@ -325,8 +339,8 @@ class Keeper:
         self.control.send(frame("CHILD_DRAIN", 0, struct.pack(">Q", ms)))
         return self.process.wait(WAIT)
 
-    def connect(self):
-        return Asker(self.path)
+    def connect(self, door=PROXY):
+        return Asker(self.path.with_name(f"{self.path.name}{door}"))
 
     def pid(self):
         """The keeper's own, below strace."""

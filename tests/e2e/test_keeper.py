@@ -87,7 +87,7 @@ def test_a_bad_ticket_gets_nothing(start_keeper, what):
     assert other.list(keeper.ticket("alice")) == (OK, [])
 
 
-ALLOWED = {60, 62, 63, 65, 66, 68, 70}
+ALLOWED = {60, 62, 63, 65, 66, 68, 70, 72}
 REFUSED_TYPES = sorted((set(MESSAGES.values()) | {0, 20, 21, 22, 23, 24, 40,
                                                   42, 43, 45, 99, 65535})
                        - ALLOWED)

@@ -1,0 +1,78 @@
+/*
+ * Which message an MSA's queue id means at a time: ids come back, so each
+ * means its message in a window of time only.
+ */
+#ifndef SECRETS_QUEUE_IDS_H
+#define SECRETS_QUEUE_IDS_H
+
+#include "secrets/vault_inside.h"
+
+/* Messages that one queue id has meant; more of them are not looked at. */
+#define QUEUE_IDS_MAX 64
+
+struct queue_window {
+	struct envid_parts parts; /* all but the kind */
+	uint64_t since;		  /* ms since 1970 */
+	uint64_t until;		  /* 0: it still does */
+};
+
+/* Windows that were put and may not be written yet: say more than the store. */
+struct queue_pending {
+	uint8_t hash[SEAL_HASH_LEN];
+	struct queue_window window;
+};
+
+struct queue_pendings {
+	struct queue_pending *list;
+	size_t count;
+	size_t size;
+};
+
+struct queue_search {
+	struct vault *vault;
+	struct slow *slow; /* marked while the store is asked */
+	const struct queue_pendings *pendings;
+	uint8_t prefix[1 + SEAL_HASH_LEN];
+	uint32_t day; /* the last one that was searched */
+	bool finished;
+	bool failed; /* a day could not be read */
+	size_t count;
+	struct queue_window windows[QUEUE_IDS_MAX];
+};
+
+/*
+ * The keyed hash of the name of the MSA and a queue id of its. Returns 0, or
+ * -1 where they are too long, or OpenSSL fails.
+ */
+int
+queue_id_hash(const struct vault *, struct octets msa, struct octets queue_id,
+    uint8_t hash[SEAL_HASH_LEN]) __attribute__((warn_unused_result));
+
+/* Begin; then queue_search_step() until finished, when slow is not waiting. */
+void queue_search_start(struct queue_search *, struct slow *,
+    const struct queue_pendings *, const uint8_t hash[SEAL_HASH_LEN]);
+void queue_search_step(struct queue_search *);
+
+/*
+ * The window that the id had at time, or NULL where it meant none of ours, or
+ * might mean one of two. Logs know seconds, and clocks differ a little.
+ */
+const struct queue_window *
+queue_search_at(const struct queue_search *, uint64_t time);
+
+/*
+ * Put the index of a settled message: the id means it since that time, or
+ * since its ENVID was given (which may be ahead of a clock that was set).
+ */
+void queue_id_put(struct vault *, const struct envid_parts *,
+    const uint8_t hash[SEAL_HASH_LEN], uint64_t since);
+
+/*
+ * Put a window of the id into the present group, and into the list. Returns
+ * 0, or -1 without memory.
+ */
+int queue_window_put(struct vault *, struct queue_pendings *,
+    const uint8_t hash[SEAL_HASH_LEN], const struct queue_window *)
+    __attribute__((warn_unused_result));
+
+#endif
