@@ -129,8 +129,8 @@
 	O(TIME, settle_timeout, "2 s", 10, 60000, "",                          \
 	    "wait for the record of a message before its reply is passed on")  \
 	O(NUMBER, mints_unfinished, "100", 1, 1000000, "",                     \
-	    "transactions of an account without a message before it must "     \
-	    "wait")
+	    "transactions of an account without a message, after which "       \
+	    "without_vault decides about its mail")
 
 #define CONF_OPTIONS_VAULT(O)                                                  \
 	O(WORD, engine, "rocksdb", 0, 0, "rocksdb", "store of the vault")      \

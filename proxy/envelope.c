@@ -216,10 +216,6 @@ envelope_go(struct session *s)
 		envelope_refuse_mail(s,
 		    "451 4.3.0 Tracking is not available, "
 		    "try again later");
-	} else if (t->mint == MINT_DONE && t->minted.status == KEEPER_LIMITED) {
-		envelope_refuse_mail(s,
-		    "450 4.7.1 Too many transactions "
-		    "without a message, try again later");
 	} else if (!envelope_msa_can(s, params_mail_needs(&t->params))) {
 		envelope_refuse_mail(s,
 		    "451 4.3.0 The mail server lacks an "

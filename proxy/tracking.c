@@ -68,6 +68,20 @@ tracking_mint(struct session *s)
 	return false;
 }
 
+static const char *
+tracking_why(uint8_t status)
+{
+	switch (status) {
+	case KEEPER_REFUSED:
+		return "the keeper refuses the ticket";
+	case KEEPER_LIMITED:
+		return "too many transactions of this user without a message "
+		       "(tracking mints_unfinished)";
+	default:
+		return "no ENVID could be had in time";
+	}
+}
+
 static void
 tracking_on_minted(void *arg, uint64_t who, const struct minted *minted)
 {
@@ -83,11 +97,8 @@ tracking_on_minted(void *arg, uint64_t who, const struct minted *minted)
 	t->minted = *minted;
 	if (minted->status == KEEPER_OK && t->envid[0] == '\0')
 		memcpy(t->envid, minted->envid, sizeof(t->envid));
-	if (minted->status != KEEPER_OK && minted->status != KEEPER_LIMITED) {
-		tracking_log_untracked(s,
-		    minted->status == KEEPER_REFUSED
-			? "the keeper refuses the ticket"
-			: "no ENVID could be had in time");
+	if (minted->status != KEEPER_OK) {
+		tracking_log_untracked(s, tracking_why(minted->status));
 		t->mint = MINT_GIVEN_UP;
 	}
 	envelope_go(s);

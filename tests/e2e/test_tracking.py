@@ -226,15 +226,22 @@ def test_nothing_is_announced_where_it_is_not_wanted(start_waybill, raw_msa):
     client.quit()
 
 
-def test_mints_without_a_message_are_capped(start_waybill, raw_msa):
-    waybill = start_waybill(raw_msa, tracking={"mints_unfinished": 5})
+@pytest.mark.parametrize("rule", ["submit", "defer"])
+def test_mints_without_a_message_are_capped(start_waybill, raw_msa, rule):
+    """Tracking never costs mail: without_vault decides about the rest."""
+    raw_msa.behave(capabilities=BOTH)
+    waybill = start_waybill(raw_msa, tracking={"mints_unfinished": 5,
+                                               "without_vault": rule})
     client = Wire(waybill)
     codes = []
     for _ in range(8):
         codes.append(client.ask("MAIL FROM:<a@b.test>")[0])
         assert client.ask("RSET")[0] == 250
-    assert codes == [250] * 5 + [450] * 3
-    assert client.ask("MAIL FROM:<a@b.test>")[1].startswith("4.")
+    assert codes == [250] * 5 + [250 if rule == "submit" else 451] * 3
+    tracked = ["MTRK=" in event["line"]
+               for event in raw_msa.commands("MAIL")]
+    assert tracked == [True] * 5 + [False] * (3 if rule == "submit" else 0)
+    waybill.wait_line(event="untracked")
     other = Wire(waybill, "carol")		# is not concerned
     for number in range(8):
         assert other.message(TEXT % b"%d" % number)[0] == 250
