@@ -136,26 +136,30 @@ add_born(struct log_join *j, const struct log_event *event)
 	}
 }
 
+static uint64_t
+process_key(const struct log_join *j, const struct log_event *event)
+{
+	return known_ids_key(j->ids, event->host,
+	    (struct octets){
+		(const uint8_t *)&event->pid, sizeof(event->pid) });
+}
+
 static void
 add_tls(struct log_join *j, const struct log_event *event)
 {
-	uint64_t process = known_ids_key(j->ids, event->host,
-	    (struct octets){
-		(const uint8_t *)&event->pid, sizeof(event->pid) });
-
-	tls_lines_keep(j->tls, process, event);
+	tls_lines_keep(j->tls, process_key(j, event),
+	    known_ids_key(j->ids, event->host, event->relay),
+	    event->status.tls);
 }
 
 static void
 find_tls(struct log_join *j, uint64_t key, struct log_event *event)
 {
-	uint64_t process = known_ids_key(j->ids, event->host,
-	    (struct octets){
-		(const uint8_t *)&event->pid, sizeof(event->pid) });
-
 	if (event->pid != 0 && event->relay.len > 0 &&
 	    event->status.tls.len == 0)
-		event->status.tls = tls_lines_find(j->tls, process, key, event);
+		event->status.tls =
+		    tls_lines_find(j->tls, process_key(j, event),
+			known_ids_key(j->ids, event->host, event->relay), key);
 }
 
 /* What it was submitted as, before any alias and any filter. */

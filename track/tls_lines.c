@@ -7,14 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PLACES = 4096, RELAY_MAX = 320 };
+enum { PLACES = 1024 };
 
 struct tls_line {
-	uint64_t process;  /* 0: nothing is kept */
+	uint64_t process; /* 0: nothing is kept */
+	uint64_t relay;
 	uint64_t queue_id; /* whose delivery it was, 0: none yet */
-	size_t relay_len;
-	size_t tls_len;
-	uint8_t relay[RELAY_MAX];
+	size_t len;
 	uint8_t tls[EVENT_TLS_MAX];
 };
 
@@ -36,27 +35,25 @@ tls_lines_free(struct tls_lines *t)
 
 void
 tls_lines_keep(
-    struct tls_lines *t, uint64_t process, const struct log_event *event)
+    struct tls_lines *t, uint64_t process, uint64_t relay, struct octets tls)
 {
 	struct tls_line *line = &t->lines[process % PLACES];
-	struct octets tls = event->status.tls, relay = event->relay;
 
 	if (tls.len == 0 && line->process != process)
 		return;
 	line->process = 0;
-	if (tls.len == 0 || tls.len > EVENT_TLS_MAX || relay.len > RELAY_MAX)
+	if (tls.len == 0 || tls.len > EVENT_TLS_MAX)
 		return;
 	line->process = process;
+	line->relay = relay;
 	line->queue_id = 0;
-	memcpy(line->relay, relay.data, relay.len);
-	line->relay_len = relay.len;
 	memcpy(line->tls, tls.data, tls.len);
-	line->tls_len = tls.len;
+	line->len = tls.len;
 }
 
 struct octets
-tls_lines_find(struct tls_lines *t, uint64_t process, uint64_t queue_id,
-    const struct log_event *event)
+tls_lines_find(
+    struct tls_lines *t, uint64_t process, uint64_t relay, uint64_t queue_id)
 {
 	struct tls_line *line = &t->lines[process % PLACES];
 	struct octets none = { NULL, 0 };
@@ -69,8 +66,7 @@ tls_lines_find(struct tls_lines *t, uint64_t process, uint64_t queue_id,
 		line->process = 0;
 		return none;
 	}
-	if (line->relay_len != event->relay.len ||
-	    memcmp(line->relay, event->relay.data, line->relay_len) != 0)
+	if (line->relay != relay)
 		return none;
-	return (struct octets){ line->tls, line->tls_len };
+	return (struct octets){ line->tls, line->len };
 }

@@ -5,7 +5,7 @@
 #ifndef TRACK_TLS_LINES_H
 #define TRACK_TLS_LINES_H
 
-#include "track/log_event.h"
+#include "common/history.h"
 
 struct tls_lines;
 
@@ -13,15 +13,20 @@ struct tls_lines;
 struct tls_lines *tls_lines_new(void) __attribute__((warn_unused_result));
 void tls_lines_free(struct tls_lines *);
 
-/* Keep a LOGGED_TLS of process; one without text ends what was kept. */
-void
-tls_lines_keep(struct tls_lines *, uint64_t process, const struct log_event *);
+/*
+ * Process, relay and queue_id are keys that no two of them share.
+ *
+ * Keep what process says of its connection to relay; nothing said ends what
+ * was kept.
+ */
+void tls_lines_keep(
+    struct tls_lines *, uint64_t process, uint64_t relay, struct octets tls);
 
 /*
- * What was kept for a LOGGED_STATUS of process and queue id (both are keys),
- * or nothing. It lives until the next call.
+ * What was kept for a delivery of queue_id by process to relay, or nothing.
+ * It lives until the next call.
  */
-struct octets tls_lines_find(struct tls_lines *, uint64_t process,
-    uint64_t queue_id, const struct log_event *);
+struct octets tls_lines_find(
+    struct tls_lines *, uint64_t process, uint64_t relay, uint64_t queue_id);
 
 #endif

@@ -1,0 +1,14 @@
+/*
+ * Fuzzes the reader of a log of JSON lines (RFC 8259), and the joining of its
+ * lines.
+ */
+#include "tests/fuzz/log_checks.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	check_log(LOG_FORMAT_JSON, data, size);
+	return 0;
+}
