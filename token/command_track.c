@@ -14,7 +14,7 @@
 #include "token/track_show.h"
 #include "token/track_source.h"
 
-enum { INTERVAL_FIRST = 5, INTERVAL_MOST = 300 };
+enum { INTERVAL_FIRST = 5, INTERVAL_MOST = 300, DNS_TIMEOUT = 20 };
 
 /* A watch over one message. */
 struct watch {
@@ -91,7 +91,7 @@ take_look(struct watch *w, const struct track *t)
 	changed = w->shown == NULL || strcmp(w->shown, json) != 0;
 	if (changed || (w->over && !o->json))
 		show(w, t, json);
-	if (changed)
+	if (changed && o->interval == 0)
 		w->interval = INTERVAL_FIRST;
 	free(w->shown);
 	w->shown = json;
@@ -146,20 +146,20 @@ static int
 watch(struct command_run *run, const struct mtqp_uri *uri)
 {
 	struct watch w = { .run = run, .interval = INTERVAL_FIRST };
+	const struct options *o = run->options;
+	unsigned long dns = o->timeout < DNS_TIMEOUT ? o->timeout : DNS_TIMEOUT;
 	const char *error = "";
 	int rc;
 
 	memcpy(w.envid, uri->envid.data, uri->envid.len);
-	w.follow = (struct track_follow){ .options = run->options,
-		.resolver = resolver_new(run->options->resolver, &error),
+	w.follow = (struct track_follow){ .options = o,
+		.resolver = resolver_new(o->resolver, (int)dns * 1000, &error),
 		.uri = uri,
 		.envid = w.envid };
 	if (w.follow.resolver == NULL)
 		return problem_set(run->problem, PROBLEM_USAGE,
-		    "cannot ask the name server%s%s: %s",
-		    run->options->resolver != NULL ? " " : "",
-		    run->options->resolver != NULL ? run->options->resolver
-						   : "",
+		    "cannot ask the name server %s: %s",
+		    o->resolver != NULL ? o->resolver : "of this machine",
 		    error);
 	while ((rc = look(&w)) == 0 && !w.over)
 		rest(&w);

@@ -30,12 +30,31 @@ struct talk {
 	bool asked; /* TRACK went out: no other machine is tried */
 };
 
+/* Servers may repeat a command, and error texts go anywhere. */
+static void
+hide_secret(const struct talk *t, char *text)
+{
+	char secret[BASE64_LEN(SECRET_MAX) + 1];
+	size_t len = codec_base64_encode(
+	    t->q->secret.data, t->q->secret.len, false, secret);
+	char *at = text;
+
+	while (len > 0 && (at = strstr(at, secret)) != NULL)
+		memset(at, '*', len);
+	explicit_bzero(secret, sizeof(secret));
+}
+
 /* What the server said last, cleaned: "-ERR/noinfo text". */
 static void
 last_words(const struct talk *t, char out[TEXT_MAX])
 {
+	char clean[MTQP_LINE_MAX + 1];
+
 	text_clean(t->response.first, strnlen(t->response.first, MTQP_LINE_MAX),
-	    out, TEXT_MAX);
+	    clean, sizeof(clean));
+	hide_secret(t, clean);
+	text_clean(clean, strlen(clean), out, TEXT_MAX);
+	explicit_bzero(clean, sizeof(clean));
 }
 
 static enum mtqp_outcome
@@ -235,8 +254,8 @@ dial_target(struct talk *t, const struct srv_target *target)
 	const char *why = "it has no address";
 	int fd = -1, error = 0, count;
 
-	count = resolver_find_addresses(
-	    t->q->resolver, target->host, deadline, found, &why);
+	count =
+	    resolver_find_addresses(t->q->resolver, target->host, found, &why);
 	if (count <= 0)
 		return problem_set(t->problem, PROBLEM_SERVER,
 		    "cannot find the tracking server %s: %s", target->host,

@@ -14,10 +14,16 @@
 
 #include "token/dial.h"
 
-enum { TRY_MS = 3000, TRIES = 3 };
+enum {
+	TRY_MS = 3000,
+	TRIES = 3,
+	/* The macros of c-ares shift into the sign for the 16th. */
+	SOCKETS_MAX = ARES_GETSOCK_MAXNUM - 1
+};
 
 struct resolver {
 	ares_channel channel;
+	int timeout; /* ms for an answer */
 };
 
 /* A question that is out, and what came back. */
@@ -30,7 +36,7 @@ struct question {
 };
 
 struct resolver *
-resolver_new(const char *server, const char **error)
+resolver_new(const char *server, int timeout, const char **error)
 {
 	struct ares_options options = {
 		.flags = ARES_FLAG_NOSEARCH, .timeout = TRY_MS, .tries = TRIES
@@ -39,6 +45,7 @@ resolver_new(const char *server, const char **error)
 	int rc = r == NULL ? ARES_ENOMEM : ares_library_init(ARES_LIB_INIT_ALL);
 
 	if (rc == ARES_SUCCESS) {
+		r->timeout = timeout;
 		rc = ares_init_options(&r->channel, &options,
 		    ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
 		if (rc == ARES_SUCCESS && server != NULL)
@@ -80,12 +87,12 @@ time_to_wait(struct resolver *r, int64_t deadline)
 static void
 wait_once(struct resolver *r, int64_t deadline)
 {
-	ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
-	struct pollfd polled[ARES_GETSOCK_MAXNUM];
-	int wanted = ares_getsock(r->channel, sockets, ARES_GETSOCK_MAXNUM);
+	ares_socket_t sockets[SOCKETS_MAX];
+	struct pollfd polled[SOCKETS_MAX];
+	int wanted = ares_getsock(r->channel, sockets, SOCKETS_MAX);
 	nfds_t count = 0;
 
-	for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
+	for (int i = 0; i < SOCKETS_MAX; i++) {
 		short events = 0;
 
 		if (ARES_GETSOCK_READABLE(wanted, i))
@@ -109,9 +116,10 @@ wait_once(struct resolver *r, int64_t deadline)
 
 /* Returns the number of records, or -1 with *error. */
 static int
-await_answer(struct resolver *r, struct question *q, int64_t deadline,
-    const char **error)
+await_answer(struct resolver *r, struct question *q, const char **error)
 {
+	int64_t deadline = dial_clock() + r->timeout;
+
 	while (!q->done && dial_clock() < deadline)
 		wait_once(r, deadline);
 	if (!q->done) {
@@ -160,13 +168,13 @@ take_srv(void *arg, int status, int timeouts, unsigned char *answer, int len)
 }
 
 int
-resolver_find_srv(struct resolver *r, const char *name, int64_t deadline,
+resolver_find_srv(struct resolver *r, const char *name,
     struct resolver_srv *out, const char **error)
 {
 	struct question q = { .srv = out };
 
 	ares_query(r->channel, name, C_IN, T_SRV, take_srv, &q);
-	return await_answer(r, &q, deadline, error);
+	return await_answer(r, &q, error);
 }
 
 static void
@@ -193,7 +201,7 @@ take_addresses(void *arg, int status, int timeouts, struct ares_addrinfo *found)
 }
 
 int
-resolver_find_addresses(struct resolver *r, const char *name, int64_t deadline,
+resolver_find_addresses(struct resolver *r, const char *name,
     struct resolver_address *out, const char **error)
 {
 	struct ares_addrinfo_hints hints = { .ai_family = AF_UNSPEC,
@@ -201,5 +209,5 @@ resolver_find_addresses(struct resolver *r, const char *name, int64_t deadline,
 	struct question q = { .addresses = out };
 
 	ares_getaddrinfo(r->channel, name, NULL, &hints, take_addresses, &q);
-	return await_answer(r, &q, deadline, error);
+	return await_answer(r, &q, error);
 }

@@ -36,21 +36,22 @@ struct resolver_address {
 
 /*
  * Asks server, "ADDRESS" or "ADDRESS:PORT", or the system's servers where it
- * is NULL. Returns NULL with *error set where that cannot be.
+ * is NULL; an answer may take timeout ms. Returns NULL with *error set where
+ * that cannot be.
  */
-struct resolver *resolver_new(const char *server, const char **error);
+struct resolver *
+resolver_new(const char *server, int timeout, const char **error);
 void resolver_free(struct resolver *);
 
 /*
- * The SRV records of name, at most RESOLVER_SRV_MAX, until deadline on
- * dial_clock(). Returns their number, 0 where there are none, or -1 with
- * *error set where nobody could tell.
+ * The SRV records of name, at most RESOLVER_SRV_MAX. Returns their number, 0
+ * where there are none, or -1 with *error set where nobody could tell.
  */
-int resolver_find_srv(struct resolver *, const char *name, int64_t deadline,
+int resolver_find_srv(struct resolver *, const char *name,
     struct resolver_srv *out, const char **error);
 
 /* The same for its addresses, at most RESOLVER_ADDRESSES_MAX; port is 0. */
 int resolver_find_addresses(struct resolver *, const char *name,
-    int64_t deadline, struct resolver_address *out, const char **error);
+    struct resolver_address *out, const char **error);
 
 #endif

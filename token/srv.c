@@ -10,9 +10,6 @@
 #include <openssl/rand.h>
 
 #include "common/mtqp_uri.h"
-#include "token/dial.h"
-
-enum { DNS_TIMEOUT = 20000 };
 
 static uint32_t
 draw_number(uint32_t limit)
@@ -127,8 +124,7 @@ srv_find(struct resolver *r, const char *server, unsigned port,
 	if (port != 0 || is_address(server))
 		return only_itself(server, port, out);
 	snprintf(name, sizeof(name), "_mtqp._tcp.%s", server);
-	count = resolver_find_srv(
-	    r, name, dial_clock() + DNS_TIMEOUT, records, &error);
+	count = resolver_find_srv(r, name, records, &error);
 	if (count < 0)
 		return problem_set(p, PROBLEM_SERVER,
 		    "cannot find the tracking server of %s: %s", server, error);

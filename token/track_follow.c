@@ -113,13 +113,11 @@ may_follow(const struct track_row *row)
 
 /* The next hop of row into name; false where there is none to be asked. */
 static bool
-next_hop(struct look *l, struct track_row *row, char *name)
+next_hop(struct track_row *row, char *name)
 {
 	const struct report_recipient *said = track_row_now(row)->said;
 
-	if (l->f->options->no_follow)
-		end_row(row, "not followed", false);
-	else if (row->count == TRACK_STEPS_MAX)
+	if (row->count == TRACK_STEPS_MAX)
 		end_row(row, "too many hops", false);
 	else if (said->remote_mta[0] == '\0')
 		end_row(row, "the next hop is not named", false);
@@ -138,7 +136,7 @@ mark_due(struct look *l, const struct track_server *s)
 		struct track_row *row = &l->t->rows[i];
 
 		row->due = NULL;
-		if (!may_follow(row) || !next_hop(l, row, name) ||
+		if (!may_follow(row) || !next_hop(row, name) ||
 		    strcasecmp(name, s->name) != 0)
 			continue;
 		if (came_through(row, s))
@@ -184,7 +182,7 @@ follow_row(struct look *l, struct track_row *row)
 	char name[RESOLVER_NAME_MAX + 1];
 	struct track_server *s;
 
-	if (!next_hop(l, row, name))
+	if (!next_hop(row, name))
 		return 0;
 	s = find_server(l->t, name);
 	if (s == NULL && l->t->server_count == TRACK_SERVERS_MAX) {
@@ -245,7 +243,7 @@ track_follow(struct track_follow *f, struct track *t,
 
 	if (ask_first(&l, outcome, p) != 0)
 		return -1;
-	for (size_t i = 0; i < t->count;) {
+	for (size_t i = 0; i < t->count && !f->options->no_follow;) {
 		if (!may_follow(&t->rows[i]))
 			i++;
 		else if (follow_row(&l, &t->rows[i]) != 0)
