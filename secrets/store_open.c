@@ -362,6 +362,22 @@ explain(
 		    s->path, words);
 }
 
+/* With nothing left in the log, the next start has no tail to judge. */
+static void
+flush_all(struct store *s)
+{
+	rocksdb_flushoptions_t *waiting = rocksdb_flushoptions_create();
+	char *error = NULL, words[STORE_ERROR_MAX];
+
+	for (size_t i = 0; i < s->count && error == NULL; i++)
+		rocksdb_flush_cf(s->db, waiting, s->families[i].handle, &error);
+	if (error != NULL) {
+		take_error(error, words, sizeof(words));
+		log_warning("vault", "flush: %s", words);
+	}
+	rocksdb_flushoptions_destroy(waiting);
+}
+
 struct store *
 store_open(const struct store_options *options, char *why, size_t size)
 {
@@ -389,27 +405,14 @@ store_open(const struct store_options *options, char *why, size_t size)
 			    "%s/%s: its last %" PRIu64 " octets were not "
 			    "written whole before a crash and are left out",
 			    s->path, log.file, log.torn);
+		/* Else what is written from now on comes after that tail. */
+		if (log.torn != 0 && store_is_writable(s))
+			flush_all(s);
 		return s;
 	}
 	explain(s, &log, why, size);
 	store_close(s);
 	return NULL;
-}
-
-/* With nothing left in the log, the next start has no tail to judge. */
-static void
-flush_all(struct store *s)
-{
-	rocksdb_flushoptions_t *waiting = rocksdb_flushoptions_create();
-	char *error = NULL, words[STORE_ERROR_MAX];
-
-	for (size_t i = 0; i < s->count && error == NULL; i++)
-		rocksdb_flush_cf(s->db, waiting, s->families[i].handle, &error);
-	if (error != NULL) {
-		take_error(error, words, sizeof(words));
-		log_warning("vault", "flush at the end: %s", words);
-	}
-	rocksdb_flushoptions_destroy(waiting);
 }
 
 void

@@ -232,6 +232,22 @@ a_half_written_last_batch_takes_only_itself(void **state)
 	    "alice", filled[FILLED - 1].envid, filled[FILLED - 1].certifier));
 }
 
+/* What was left out then is no damage in the middle at the next crash. */
+static void
+a_second_crash_after_a_torn_tail_is_survived(void **state)
+{
+	char path[512];
+
+	(void)state;
+	fill(true);
+	file_named(".log", path, sizeof(path));
+	assert_int_equal(truncate(path, file_size(path) - 100), 0);
+	fill(true);
+	fx_open();
+	assert_int_equal(readable(), FILLED);
+	assert_int_equal(fx_list("alice"), FILLED + FILLED - 1);
+}
+
 static void
 make_large_table(char *path, size_t size)
 {
@@ -400,6 +416,7 @@ main(int argc, char **argv)
 		CASE(a_log_is_never_shortened_by_a_damaged_length),
 		CASE(a_tail_torn_by_a_crash_is_left_out),
 		CASE(a_half_written_last_batch_takes_only_itself),
+		CASE(a_second_crash_after_a_torn_tail_is_survived),
 		CASE(a_damaged_table_is_left_and_the_rest_served),
 		CASE(a_table_that_cannot_be_opened_stops_nothing_else),
 		CASE(a_lost_table_is_not_taken_for_an_empty_vault),
