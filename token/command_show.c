@@ -22,6 +22,12 @@ static const struct print_key reply_keys[] = { { "to", PRINT_TEXT },
 	{ "code", PRINT_NUMBER }, { "text", PRINT_TEXT },
 	{ NULL, PRINT_TEXT } };
 
+static const struct print_key event_keys[] = { { "time", PRINT_TEXT },
+	{ "to", PRINT_TEXT }, { "final", PRINT_TEXT }, { "action", PRINT_TEXT },
+	{ "status", PRINT_TEXT }, { "until", PRINT_TEXT },
+	{ "mta", PRINT_TEXT }, { "address", PRINT_TEXT }, { "tls", PRINT_TEXT },
+	{ "text", PRINT_TEXT }, { NULL, PRINT_TEXT } };
+
 /* What a word of the answer means to people. */
 struct meaning {
 	const char *value;
@@ -40,11 +46,13 @@ static const struct meaning trackings[] = {
 	{ "yes", "on" },
 	{ "no", "off" },
 	{ "client", "on, by the mail program, which keeps the secret itself" },
+	{ "revoked", "revoked: nobody can track it any more" },
 	{ NULL, NULL },
 };
 
 static void
-json_records(struct json *j, const struct answer *a, const char *word)
+json_records(struct json *j, const struct answer *a, const char *word,
+    const struct print_key *keys)
 {
 	for (size_t i = 0; i < a->count; i++) {
 		struct answer one = { .records = &a->records[i], .count = 1 };
@@ -52,7 +60,7 @@ json_records(struct json *j, const struct answer *a, const char *word)
 		if (strcmp(a->records[i]->word, word) != 0)
 			continue;
 		json_begin(j, NULL, '{');
-		print_json_fields(j, a->records[i], reply_keys);
+		print_json_fields(j, a->records[i], keys);
 		print_json_cut(j, &one, word);
 		json_end(j, '}');
 	}
@@ -69,7 +77,13 @@ show_json(const struct answer *a)
 			print_json_fields(&j, a->records[i], message_keys);
 	print_json_cut(&j, a, "message");
 	json_begin(&j, "recipients", '[');
-	json_records(&j, a, "recipient");
+	json_records(&j, a, "recipient", reply_keys);
+	json_end(&j, ']');
+	json_begin(&j, "status", '[');
+	json_records(&j, a, "status", event_keys);
+	json_end(&j, ']');
+	json_begin(&j, "events", '[');
+	json_records(&j, a, "event", event_keys);
 	json_end(&j, ']');
 	for (size_t i = 0; i < a->count; i++) {
 		if (strcmp(a->records[i]->word, "reply") != 0)
@@ -132,6 +146,41 @@ print_reply(const struct answer_record *r)
 	free(line);
 }
 
+/* "time  action to: text", where the words between are known. */
+static void
+print_event(const struct answer_record *r, const char *label)
+{
+	const struct answer_field *to = answer_get(r, "to");
+	const struct answer_field *action = answer_get(r, "action");
+	const struct answer_field *mta = answer_get(r, "mta");
+	const struct answer_field *text = answer_get(r, "text");
+	char when[64], *line = NULL;
+	int len;
+
+	print_time(
+	    answer_get(r, "time"), "%Y-%m-%d %H:%M:%S", when, sizeof(when));
+	len = asprintf(&line, "%s  %s%s%s%s%s%s%s", when,
+	    action != NULL ? action->value : "", to != NULL ? "  " : "",
+	    to != NULL ? to->value : "", mta != NULL ? "  by " : "",
+	    mta != NULL ? mta->value : "", text != NULL ? ": " : "",
+	    text != NULL ? text->value : "");
+	if (len < 0)
+		return;
+	print_line(stdout, label, line, (size_t)len);
+	free(line);
+}
+
+static void
+print_events(const struct answer *a)
+{
+	for (size_t i = 0; i < a->count; i++)
+		if (strcmp(a->records[i]->word, "status") == 0)
+			print_event(a->records[i], "stands");
+	for (size_t i = 0; i < a->count; i++)
+		if (strcmp(a->records[i]->word, "event") == 0)
+			print_event(a->records[i], "event");
+}
+
 static void
 show_text(const struct answer *a)
 {
@@ -158,6 +207,7 @@ show_text(const struct answer *a)
 	for (size_t i = 0; i < a->count; i++)
 		if (strcmp(a->records[i]->word, "reply") == 0)
 			print_reply(a->records[i]);
+	print_events(a);
 	print_meaning(
 	    "tracking", answer_find(a, "message", "tracked"), trackings);
 	print_field(stdout, "MTRK sent", answer_find(a, "message", "mtrk"));

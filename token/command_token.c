@@ -13,8 +13,8 @@
 
 static const struct print_key token_keys[] = { { "envid", PRINT_TEXT },
 	{ "secret", PRINT_TEXT }, { "certifier", PRINT_TEXT },
-	{ "expires", PRINT_TEXT }, { "uri", PRINT_TEXT },
-	{ NULL, PRINT_TEXT } };
+	{ "expires", PRINT_TEXT }, { "tracked", PRINT_TEXT },
+	{ "uri", PRINT_TEXT }, { NULL, PRINT_TEXT } };
 
 static const struct print_key delegate_keys[] = { { "envid", PRINT_TEXT },
 	{ "expires", PRINT_TEXT }, { "uri", PRINT_TEXT },
@@ -74,7 +74,7 @@ tell_what_it_is(const struct answer *a)
 	    sizeof(until));
 	fprintf(stderr,
 	    "waybill: whoever has this URI can see what became of this one "
-	    "message, until %s; it cannot be taken back\n",
+	    "message, until %s or until you take it back: waybill revoke\n",
 	    until[0] != '\0' ? until : "it expires");
 }
 
@@ -86,6 +86,9 @@ command_delegate(struct command_run *run)
 	int rc = ask_one(run, "TOKEN", &answer);
 
 	uri = answer_find(&answer, "token", "uri");
+	if (rc == 0 && answer_find(&answer, "token", "tracked") != NULL)
+		rc = problem_set(run->problem, PROBLEM_REFUSED,
+		    "it was revoked: nobody can track it any more");
 	if (rc == 0 && uri == NULL)
 		rc = problem_set(run->problem, PROBLEM_REFUSED,
 		    "the server has no URI for it; see waybill token");

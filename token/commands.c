@@ -14,6 +14,8 @@ const struct command commands[] = {
 	    command_token, COMMAND_LOGIN },
 	{ "delegate", "ID", "the mtqp URI alone, to hand to somebody",
 	    command_delegate, COMMAND_LOGIN },
+	{ "revoke", "ID", "no more tracking with its secret or its URI",
+	    command_revoke, COMMAND_LOGIN },
 	{ "track", "[ID|URI|-]",
 	    "what became of it, asked of its tracking servers", command_track,
 	    COMMAND_OPTIONAL | COMMAND_TRACK },

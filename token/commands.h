@@ -41,6 +41,7 @@ int command_list(struct command_run *);
 int command_show(struct command_run *);
 int command_token(struct command_run *);
 int command_delegate(struct command_run *);
+int command_revoke(struct command_run *);
 int command_track(struct command_run *);
 
 #endif

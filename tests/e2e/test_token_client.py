@@ -199,10 +199,31 @@ def test_shows_a_message(command, certificate):
         "recipients": [{"to": "b@c", "code": 250, "text": "2.1.5 Ok"},
                        {"to": "\x1b[2J", "code": 550,
                         "text": "5.1.1 No\none", "cut": ["text"]}],
+        "status": [], "events": [],
         "reply": {"code": 250, "text": "2.0.0 Ok: queued as 4X"}}
     assert "b@c  250 2.1.5 Ok\n" in text
     assert "?[2J  550 5.1.1 No one\n" in text
     assert "\x1b" not in text
+
+
+def test_shows_what_happened_since(command, certificate):
+    answer = """250-2.0.0 message envid=x1@h time=2026-11-22T02:09:09.123Z
+250-2.0.0 message state=accepted size=12 from= tracked=revoked mtrk=no
+250-2.0.0 status time=2026-11-22T02:10:00.000Z action=relayed to=b@c
+250-2.0.0 event time=2026-11-22T02:09:30.000Z action=delayed to=b@c text=+1B[2J
+250-2.0.0 event time=2026-11-22T02:10:00.000Z action=relayed to=b@c mta=mx.c
+250 2.0.0 end count=5"""
+    with FalseServer(*certificate, XMTRK_SHOW=answer) as server:
+        done = command.run(server.port, "show", "x1@h", "--json")
+        text = command.run(server.port, "show", "x1@h").stdout
+    shown = json.loads(done.stdout)
+    assert [one["action"] for one in shown["events"]] == ["delayed",
+                                                          "relayed"]
+    assert shown["events"][1]["mta"] == "mx.c"
+    assert shown["status"] == [{"time": "2026-11-22T02:10:00.000Z",
+                                "action": "relayed", "to": "b@c"}]
+    assert "\x1b" not in text and "by mx.c" in text
+    assert "nobody can track it" in text
 
 
 @pytest.mark.parametrize("script, status, words", [

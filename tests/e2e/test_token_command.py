@@ -325,3 +325,23 @@ def test_works_while_the_msa_is_down(waybill, strict_hop):
     assert len(waybill.cli("list")["messages"]) == 1
     assert waybill.cli("token", "last")["secret"]
     strict_hop.start()
+
+
+def test_revoke_ends_it_and_says_so(waybill):
+    message_id = send(waybill, 1)
+    token = waybill.cli("token", message_id)
+    assert "tracked" not in token
+    complains(waybill.run_cli("revoke", "<never@x>"), 1, "550 5.5.0")
+    complains(waybill.run_cli("revoke", token["envid"], user="carol"), 1,
+              "550 5.5.0")
+    assert waybill.cli("show", message_id)["tracked"] == "yes"
+    done = waybill.run_cli("revoke", message_id)
+    assert done.returncode == 0
+    assert done.stdout.split() == ["revoked", token["envid"]]
+    assert "go on answering" in done.stderr
+    assert waybill.cli("revoke", "last") == {"envid": token["envid"],
+                                             "mtrk": True}
+    assert waybill.cli("show", message_id)["tracked"] == "revoked"
+    assert waybill.cli("token", "last") == {**token, "tracked": "revoked"}
+    complains(waybill.run_cli("delegate", "last"), 1, "revoked")
+    assert waybill.wait_line(event="revoke", envid=token["envid"])

@@ -222,3 +222,15 @@ def test_it_works_while_the_msa_is_down(waybill, hop, client):
     finally:
         hop.start()
     assert client.message(TEXT % (b"up", b"up"))[0] == 250
+
+
+def test_revoke_is_confirmed_once_and_again(client):
+    assert client.message(TEXT % (b"gone", b"gone"))[0] == 250
+    for _ in range(2):
+        word, fields = told(client.whole(
+            "XMTRK REVOKE <gone@client.test>"))[0]
+        assert word == "revoked" and fields["mtrk"] in ("yes", "no")
+    assert told(client.whole("XMTRK SHOW <gone@client.test>"))[0][1][
+        "tracked"] == "revoked"
+    assert client.ask("XMTRK REVOKE <none@client.test>") == (
+        550, "5.5.0 No such message of yours")
