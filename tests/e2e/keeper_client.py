@@ -12,6 +12,7 @@ control channel is descriptor 3, a snapshot, a ticket key and a listening
 socket go along.  keeper.kill() is SIGKILL; keeper.start() starts again on the
 same vault."""
 
+import base64
 import collections
 import fcntl
 import hashlib
@@ -135,8 +136,60 @@ def record_body(ticket, minted, message_id="<1@x>", outcome=ACCEPTED,
                        for a, code, reply in recipients))
 
 
+def skip_record(body):
+    """Where what follows a status and a record begins in an answer."""
+    r = Reader(body)
+    r.take(1 + 16)
+    r.octets()
+    r.take(1 + 20 + 4 + 1 + 8)
+    for _ in range(3):
+        r.octets()
+    r.take(8)
+    r.octets()
+    r.take(2)
+    for _ in range(2):
+        r.octets()
+    for _ in range(r.number(4)):
+        r.octets()
+        r.take(2)
+        r.octets()
+    return len(body) - len(r.data)
+
+
+def event_body(when, action=DELIVERED, to="bob@example.org", text="ok"):
+    """An event of a recipient, as the log told it; when in ms."""
+    return (struct.pack(">QBB", when, 1, action) + octets("2.0.0")
+            + octets(to) + octets(to) + octets("mx.example.org")
+            + octets("192.0.2.1") + octets(text) + octets("")
+            + struct.pack(">Q", 0))
+
+
+def status_item(queue_id, when, **more):
+    return b"\0" + octets(queue_id) + event_body(when, **more)
+
+
+def join_item(queue_id, other, when):
+    return b"\1" + octets(queue_id) + struct.pack(">Q", when) + octets(other)
+
+
+def end_item(queue_id, when):
+    return b"\2" + octets(queue_id) + struct.pack(">Q", when)
+
+
+def read_history(r):
+    """Time, action and text of each event."""
+    found = []
+    for _ in range(r.number(4)):
+        when, _source, action = r.number(8), r.number(1), r.number(1)
+        texts = [r.text() for _ in range(7)]
+        r.number(8)
+        found.append((when, action, texts[5]))
+    r.end()
+    return found
+
+
 class Asker:
-    """One connection to the proxy's door."""
+    """One connection to a door."""
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
@@ -201,6 +254,29 @@ class Asker:
         return read_token(self.ask(
             "TOKEN", ticket + octets(name) + octets("192.0.2.1"),
             "TOKEN_IS"))
+
+    def history(self, ticket, name):
+        """The events that SHOW tells."""
+        body = self.ask("SHOW", ticket + octets(name) + octets(""), "SHOWN")
+        return read_history(Reader(body[skip_record(body) + 1:]))
+
+    def revoke(self, ticket, name):
+        """The status alone."""
+        return self.ask("REVOKE", ticket + octets(name)
+                        + octets("192.0.2.1"), "REVOKED")[0]
+
+    def feed(self, *items, msa="main"):
+        """The result of each item."""
+        body = octets(msa) + struct.pack(">H", len(items)) + b"".join(items)
+        answer = Reader(self.ask("EVENTS", body, "EVENTS_ARE"))
+        results = list(answer.take(answer.number(2)))
+        answer.end()
+        return results
+
+    def track(self, envid, certifier):
+        """The whole body of the answer; its first octet is the status."""
+        return self.ask("STATUS", octets(envid) + base64.b64decode(
+            certifier + "="), "STATUS_IS")
 
     def is_ended(self):
         """Does the keeper end this channel without an answer?"""

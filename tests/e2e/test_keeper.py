@@ -12,9 +12,9 @@ import threading
 
 import pytest
 
-from keeper_client import (ACCEPTED, LIMITED, MESSAGES, NOT_FOUND, OK,
-                           REFUSED, UNKNOWN, Ended, Keeper, Reader, frame,
-                           mint_body, read_minted, record_body)
+from keeper_client import (ACCEPTED, LIMITED, MESSAGES, NOT_FOUND, OK, PROXY,
+                           REFUSED, UNKNOWN, Ended, FEED, TRACKER, Keeper,
+                           Reader, frame, mint_body, read_minted, record_body)
 from peers import room, wait_until
 
 
@@ -87,19 +87,21 @@ def test_a_bad_ticket_gets_nothing(start_keeper, what):
     assert other.list(keeper.ticket("alice")) == (OK, [])
 
 
-ALLOWED = {60, 62, 63, 65, 66, 68, 70, 72}
-REFUSED_TYPES = sorted((set(MESSAGES.values()) | {0, 20, 21, 22, 23, 24, 40,
-                                                  42, 43, 45, 99, 65535})
-                       - ALLOWED)
+ALLOWED = {PROXY: {60, 62, 63, 65, 66, 68, 70, 72}, FEED: {80},
+           TRACKER: {82}}
+ASKED = set(MESSAGES.values()) | {0, 20, 21, 22, 23, 24, 40, 42, 43, 45, 99,
+                                  65535}
 
 
-@pytest.mark.parametrize("kind", REFUSED_TYPES)
-def test_what_is_not_in_the_table_ends_the_channel(start_keeper, kind):
+@pytest.mark.parametrize("door", ALLOWED)
+def test_what_is_not_in_a_doors_table_ends_the_channel(start_keeper, door):
     keeper = start_keeper()
-    asker = keeper.connect()
-    asker.socket.sendall(frame(kind, 1))
-    assert asker.is_ended()
+    for kind in sorted(ASKED - ALLOWED[door]):
+        asker = keeper.connect(door)
+        asker.socket.sendall(frame(kind, 1))
+        assert asker.is_ended(), kind
     assert keeper.connect().mint(keeper.ticket("alice")).status == OK
+    assert keeper.process.poll() is None
 
 
 def test_a_wrong_body_ends_the_channel(start_keeper):
@@ -126,16 +128,18 @@ def test_a_wrong_body_ends_the_channel(start_keeper):
     assert keeper.process.poll() is None
 
 
-def test_only_the_proxys_user_is_let_in(start_keeper):
+@pytest.mark.parametrize("door", ALLOWED)
+def test_only_a_doors_own_user_is_let_in(start_keeper, door):
     if os.geteuid() != 0:
         pytest.skip("needs root to be somebody else")
     keeper = start_keeper()
-    keeper.path.chmod(0o777)
     keeper.directory.chmod(0o755)
     code = ("import os,socket,sys\nos.setgid(65534);os.setuid(65534)\n"
             "s=socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\n"
             "s.settimeout(10)\nsys.exit(0 if s.recv(1)==b'' else 1)")
-    done = subprocess.run(["/usr/bin/python3", "-c", code, keeper.path],
+    path = keeper.path.with_name(keeper.path.name + door)
+    path.chmod(0o777)
+    done = subprocess.run(["/usr/bin/python3", "-c", code, path],
                           check=False)
     assert done.returncode == 0
     assert "door-refused" in keeper.log.read_text()
