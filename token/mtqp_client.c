@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/codec.h"
+#include "common/keeper_messages.h"
 #include "common/mtqp_line.h"
-#include "common/mtqp_uri.h"
 #include "token/channel.h"
 #include "token/dial.h"
 #include "token/srv.h"
@@ -289,40 +290,19 @@ ask_target(
 	return outcome;
 }
 
-/* "HOST:PORT", "[ADDRESS]:PORT" or "HOST". */
-static int
-read_connect(const char *text, struct srv_target *out, struct problem *p)
-{
-	const char *from = text + (text[0] == '[');
-	size_t len = strcspn(from, text[0] == '[' ? "]" : ":");
-	const char *rest = from + len + (text[0] == '[' && from[len] == ']');
-	unsigned long port = MTQP_PORT;
-	char *end = "";
-
-	if (rest[0] == ':' && rest[1] >= '0' && rest[1] <= '9')
-		port = strtoul(rest + 1, &end, 10);
-	else if (rest[0] != '\0')
-		end = "?";
-	if (len <= RESOLVER_NAME_MAX) {
-		memcpy(out->host, from, len);
-		out->host[len] = '\0';
-	}
-	out->port = (unsigned)port;
-	if (len <= RESOLVER_NAME_MAX && srv_is_host(out->host) && port > 0 &&
-	    port <= 65535 && *end == '\0')
-		return 1;
-	return problem_set(
-	    p, PROBLEM_USAGE, "connect = %s: give HOST:PORT", text);
-}
-
 static int
 find_targets(
     const struct mtqp_question *q, struct srv_target *out, struct problem *p)
 {
 	int count;
 
-	if (q->use_connect)
-		return read_connect(q->options->connect, out, p);
+	if (q->use_connect && srv_read_target(q->options->connect, out) == 0)
+		return 1;
+	if (q->use_connect) {
+		problem_set(p, PROBLEM_USAGE, "connect = %s: give HOST:PORT",
+		    q->options->connect);
+		return -1;
+	}
 	count = srv_find(q->resolver, q->server, q->port, out, p);
 	if (count == 0)
 		problem_set(p, PROBLEM_REFUSED,

@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/rand.h>
@@ -110,6 +111,31 @@ only_itself(const char *server, unsigned port, struct srv_target *out)
 	out->host[len] = '\0';
 	out->port = port != 0 ? port : MTQP_PORT;
 	return 1;
+}
+
+int
+srv_read_target(const char *text, struct srv_target *out)
+{
+	bool literal = text[0] == '[';
+	const char *from = text + literal;
+	size_t len = strcspn(from, literal ? "]" : ":");
+	const char *rest = from + len;
+	unsigned long port = MTQP_PORT;
+	char *end;
+
+	if (len > RESOLVER_NAME_MAX || (literal && *rest++ != ']'))
+		return -1;
+	if (*rest != '\0') {
+		if (rest[0] != ':' || rest[1] < '0' || rest[1] > '9')
+			return -1;
+		port = strtoul(rest + 1, &end, 10);
+		if (*end != '\0' || port < 1 || port > 65535)
+			return -1;
+	}
+	memcpy(out->host, from, len);
+	out->host[len] = '\0';
+	out->port = (unsigned)port;
+	return srv_is_host(out->host) ? 0 : -1;
 }
 
 int

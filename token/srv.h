@@ -33,6 +33,10 @@ void srv_order(
 int srv_find(struct resolver *, const char *server, unsigned port,
     struct srv_target *out, struct problem *);
 
+/* Read "HOST:PORT", "[ADDRESS]:PORT" or "HOST". Returns 0, or -1. */
+int srv_read_target(const char *, struct srv_target *out)
+    __attribute__((warn_unused_result));
+
 /* Is it a host name or an address, without brackets? */
 bool srv_is_host(const char *);
 

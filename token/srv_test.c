@@ -97,6 +97,38 @@ names_that_are_hosts(void **state)
 		assert_false(srv_is_host(bad[i]));
 }
 
+static void
+places_to_connect_to(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *host; /* NULL: refused */
+		unsigned port;
+	} cases[] = { { "h.example:99", "h.example", 99 },
+		{ "h.example", "h.example", 1038 },
+		{ "192.0.2.1:65535", "192.0.2.1", 65535 },
+		{ "[2001:db8::1]:7", "2001:db8::1", 7 },
+		{ "[2001:db8::1]", "2001:db8::1", 1038 }, { "", NULL, 0 },
+		{ ":1", NULL, 0 }, { "h:", NULL, 0 }, { "h:0", NULL, 0 },
+		{ "h:65536", NULL, 0 }, { "h:1x", NULL, 0 },
+		{ "h:-1", NULL, 0 }, { "[::1", NULL, 0 }, { "[::1]x", NULL, 0 },
+		{ "2001:db8::1", NULL, 0 }, { "h h:1", NULL, 0 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct srv_target out;
+
+		if (cases[i].host == NULL) {
+			assert_int_equal(
+			    srv_read_target(cases[i].text, &out), -1);
+			continue;
+		}
+		assert_int_equal(srv_read_target(cases[i].text, &out), 0);
+		assert_string_equal(out.host, cases[i].host);
+		assert_int_equal(out.port, cases[i].port);
+	}
+}
+
 int
 main(void)
 {
@@ -105,6 +137,7 @@ main(void)
 		cmocka_unit_test(weights_choose_among_equals),
 		cmocka_unit_test(every_record_stays),
 		cmocka_unit_test(names_that_are_hosts),
+		cmocka_unit_test(places_to_connect_to),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
