@@ -117,6 +117,7 @@ accounts_put_numbers(struct group *g)
 {
 	struct all all = { g, STORE_FAILED };
 	struct store_scan scan = { .family = STORE_ACCOUNTS,
+		.prefix = { (const uint8_t *)"", 0 },
 		.row = all_row,
 		.done = all_done,
 		.arg = &all };

@@ -571,6 +571,40 @@ a_full_disk_is_told_and_nothing_taken(void **state)
 	assert_int_equal(events_of("alice", "<1@x>"), 1);
 }
 
+static void
+forgotten(void *arg, enum store_status status)
+{
+	(void)arg;
+	assert_int_equal(status, STORE_OK);
+}
+
+/* Vaults from before accounts were kept by number. */
+static void
+accounts_of_an_older_vault_are_found(void **state)
+{
+	static const uint8_t number[] = "account/\0\0\0\0\0\0\0\1";
+	struct store_options options;
+	struct store_batch *batch;
+	struct store *store;
+	struct minted m;
+
+	(void)state;
+	fx_open();
+	m = settled("alice", "<1@x>", "Q1");
+	fx_close();
+	options = (struct store_options){ fx.path, 0 };
+	store = store_open(&options, fx.why, sizeof(fx.why));
+	assert_non_null(store);
+	batch = store_batch_new(store);
+	store_batch_delete(batch, STORE_META, fx_text("accounts-by-number"));
+	store_batch_delete(
+	    batch, STORE_META, (struct octets){ number, sizeof(number) - 1 });
+	store_submit(store, batch, forgotten, NULL);
+	store_close(store);
+	fx_open();
+	assert_int_equal(tracks(m.envid, m.certifier), KEEPER_OK);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, fx_setup, fx_teardown)
 
 int
@@ -591,6 +625,7 @@ main(void)
 		CASE(an_envid_of_the_client_with_our_secret_is_tracked),
 		CASE(untracked_messages_are_unknown),
 		CASE(what_is_described_is_never_denied),
+		CASE(accounts_of_an_older_vault_are_found),
 		CASE(a_full_disk_is_told_and_nothing_taken),
 	};
 
