@@ -103,10 +103,10 @@ read_id(struct octets *at, struct octets *id)
 		else if (c < 'A' || c > 'Z')
 			break;
 	}
-	*id = scan_cut(*at, i);
 	if (i < ID_SHORTEST || i > LOG_ID_MAX || (lower && !digit) ||
-	    scan_is(*id, "NOQUEUE"))
+	    scan_is(scan_cut(*at, i), "NOQUEUE"))
 		return false;
+	*id = scan_cut(*at, i);
 	*at = scan_from(*at, i);
 	return true;
 }
@@ -347,23 +347,31 @@ read_postsuper(struct octets text, struct log_event *event)
 
 /* Only local(8) says so, of messages that it makes itself. */
 static bool
-is_forwarded(const struct daemon *d, struct log_event *event)
+is_forwarded(const struct daemon *d, const struct history_event *status,
+    struct octets *next_id)
 {
-	struct octets text = event->status.reply;
+	struct octets text = status->reply;
 
 	return strcmp(d->name, "local") == 0 &&
-	    scan_skip(&text, "forwarded as ") &&
-	    read_id(&text, &event->next_id) && text.len == 0;
+	    status->action == ACTION_DELIVERED &&
+	    scan_skip(&text, "forwarded as ") && read_id(&text, next_id) &&
+	    text.len == 0;
 }
 
-/* A reply that names a queue is no mailbox's: LMTP to a content filter. */
+/*
+ * Only another server's reply names a queue id, and one that does is no
+ * mailbox's: LMTP to a content filter.
+ */
 static void
 settle_action(const struct daemon *d, struct log_event *event)
 {
-	if (is_forwarded(d, event)) {
+	struct octets next_id = { NULL, 0 };
+
+	if (is_forwarded(d, &event->status, &next_id)) {
 		event->forwarded = true;
+		event->next_id = next_id;
 		event->status.action = ACTION_EXPANDED;
-	} else if (d->read != read_delivery || d->sent == ACTION_OPAQUE) {
+	} else if (event->peer.len == 0) {
 		event->next_id.len = 0;
 	} else if (event->next_id.len > 0 && strcmp(d->name, "lmtp") == 0) {
 		event->status.action = ACTION_RELAYED;
