@@ -98,7 +98,7 @@ make_supervisor(void **state)
 	char why[300];
 
 	(void)state;
-	s = (struct supervisor){ .lasting = { -1, -1, -1, -1, -1 },
+	s = (struct supervisor){ .lasting = { -1, -1, -1, -1, -1, -1, -1 },
 		.file = file,
 		.base = event_base_new() };
 	TAILQ_INIT(&s.processes);

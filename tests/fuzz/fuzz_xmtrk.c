@@ -51,6 +51,15 @@ check_replies(const uint8_t *data, size_t size)
 		.queue_id = envid,
 		.recipient_count = 1,
 		.recipients = &to };
+	struct history_event event = { .time = 1,
+		.source = SOURCE_LOG,
+		.action = (uint8_t)(size % (ACTION_FAILED + 1)),
+		.status = "4.0.0",
+		.recipient = b,
+		.remote_mta = c,
+		.reply = c };
+	struct xmtrk_since since = { size % 2 == 0,
+		{ .count = 1, .events = &event } };
 	struct xmtrk_reply reply = { 0 };
 
 	for (size_t i = 0; i < envid.len; i++)
@@ -59,7 +68,7 @@ check_replies(const uint8_t *data, size_t size)
 	xmtrk_list_row(&reply, &row);
 	xmtrk_list_end(&reply, true);
 	check_reply(&reply);
-	xmtrk_show(&reply, &m);
+	xmtrk_show(&reply, &m, &since);
 	check_reply(&reply);
 }
 
