@@ -51,16 +51,23 @@ log_join_free(struct log_join *j)
 	free(j);
 }
 
+static bool
+is_named(const struct log_join *j, struct octets filter)
+{
+	for (size_t i = 0; j->filters != NULL && j->filters[i] != NULL; i++)
+		if (scan_is(filter, j->filters[i]))
+			return true;
+	return false;
+}
+
 /* Is the other end a content filter: this machine, or one that is named? */
 static bool
 is_filter(const struct log_join *j, struct octets peer)
 {
 	if (peer.len == 0)
 		return false;
-	for (size_t i = 0; j->filters != NULL && j->filters[i] != NULL; i++)
-		if (scan_is(peer, j->filters[i]))
-			return true;
-	return scan_is(peer, "local") || scan_is(peer, "::1") ||
+	return is_named(j, peer) || scan_is(peer, "local") ||
+	    scan_is(peer, "::1") ||
 	    (peer.len > 4 && memcmp(peer.data, "127.", 4) == 0) ||
 	    memchr(peer.data, '/', peer.len) != NULL;
 }
@@ -231,6 +238,10 @@ add_status(struct log_join *j, const struct log_event *given)
 	find_original(id, &event.status);
 	find_tls(j, key, &event);
 	if (event.next_id.len == 0) {
+		/* A program that is a filter: nobody says where it went. */
+		if (event.status.action == ACTION_DELIVERED &&
+		    is_named(j, event.relay))
+			event.status.action = ACTION_OPAQUE;
 		emit(j, LOGGED_STATUS, &event);
 		return;
 	}

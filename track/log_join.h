@@ -16,7 +16,9 @@ struct log_join_options {
 	size_t ids; /* queue ids that are remembered at most; 0: 65536 */
 	/*
 	 * Addresses of content filters (ended by NULL, or NULL), beside this
-	 * machine's own: they take a message and give it back.
+	 * machine's own: they take a message and give it back. A transport
+	 * that is a filter by a program may be named, too: what it took is
+	 * opaque then, not delivered.
 	 */
 	const char *const *filters;
 };

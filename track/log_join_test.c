@@ -117,6 +117,10 @@ static const struct story stories[] = {
 		AT "smtp[2]: 4A0001: " TO("b@x")
 		    QUEUED("other[198.51.100.8]:10024", "4A0003") },
 	    "4A0001 is 4A0002\n4A0001 relayed b@x\n" },
+	{ "a program that is a filter delivers nothing",
+	    { AT "pipe[1]: 4A0001: " TO("b@x") SENT("spamassassin"),
+		AT "pipe[1]: 4A0001: " TO("c@x") SENT("dovecot") },
+	    "4A0001 opaque b@x\n4A0001 delivered c@x\n" },
 	{ "an id that came from elsewhere is no filter's",
 	    { AT "smtpd[1]: 4A0002: client=user[203.0.113.5]",
 		AT "smtp[2]: 4A0001: " TO("b@x")
@@ -186,7 +190,8 @@ replay(struct log_join *join, const char *const *lines, size_t max)
 static void
 lines_become_steps_in_the_light_of_those_before(void **state)
 {
-	static const char *const filters[] = { "198.51.100.9", NULL };
+	static const char *const filters[] = { "198.51.100.9", "spamassassin",
+		NULL };
 	const struct log_join_options options = { .filters = filters };
 
 	(void)state;

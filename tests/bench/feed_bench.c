@@ -6,7 +6,7 @@
  *	cc -O2 -std=gnu17 -D_GNU_SOURCE -I. -o build/feed_bench \
  *	    tests/bench/feed_bench.c build/obj/track.a build/obj/common.a \
  *	    -ljansson -lcrypto
- *	build/feed_bench [LINES]
+ *	build/feed_bench [LINES [rfc3339]]
  */
 #include "track/log_join.h"
 #include "track/log_reader.h"
@@ -42,15 +42,16 @@ static const char *const message[] = {
 enum { STEPS = sizeof(message) / sizeof(message[0]) };
 
 static size_t
-write_line(char *out, unsigned long n, unsigned long line)
+write_line(char *out, const char *date, unsigned long n, unsigned long line)
 {
 	char id[32];
 	unsigned seconds = (unsigned)(line / 200 % 86400);
 	int len;
 
 	snprintf(id, sizeof(id), "4T3b%02lX%06lXz9vNB", n >> 24, n & 0xffffff);
-	len = sprintf(out, "Nov 22 %02u:%02u:%02u mail postfix/",
-	    seconds / 3600, seconds / 60 % 60, seconds % 60);
+	len = sprintf(out, "%s%02u:%02u:%02u%s mail postfix/", date,
+	    seconds / 3600, seconds / 60 % 60, seconds % 60,
+	    date[0] == '2' ? ".123456+01:00" : "");
 	/* The format is one of the table above. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
@@ -63,7 +64,7 @@ write_line(char *out, unsigned long n, unsigned long line)
 
 /* Messages go side by side, IN_FLIGHT at a time. */
 static char *
-make_log(unsigned long lines, size_t *len)
+make_log(unsigned long lines, const char *date, size_t *len)
 {
 	char *log = malloc(lines * LINE_MAX_LEN);
 
@@ -74,7 +75,7 @@ make_log(unsigned long lines, size_t *len)
 		unsigned long n =
 		    i / IN_FLIGHT / STEPS * IN_FLIGHT + i % IN_FLIGHT;
 
-		*len += write_line(log + *len, n, i);
+		*len += write_line(log + *len, date, n, i);
 	}
 	return log;
 }
@@ -125,7 +126,7 @@ main(int argc, char **argv)
 	unsigned long steps = 0;
 	struct log_join *join = log_join_new(&options, count_step, &steps);
 	size_t len;
-	char *log = make_log(lines, &len);
+	char *log = make_log(lines, argc > 2 ? "2026-11-22T" : "Nov 22 ", &len);
 	double start = seconds_now(), took;
 
 	if (log == NULL || join == NULL)
