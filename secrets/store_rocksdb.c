@@ -221,7 +221,8 @@ scan_start(rocksdb_iterator_t *it, const struct store_scan *scan)
 	if (len > sizeof(past) - 8)
 		len = sizeof(past) - 8;
 	memset(past, 0xff, sizeof(past));
-	memcpy(past, scan->prefix.data, len);
+	if (len > 0)
+		memcpy(past, scan->prefix.data, len);
 	rocksdb_iter_seek_for_prev(it, (const char *)past, sizeof(past));
 }
 
@@ -231,7 +232,9 @@ scan_row(rocksdb_iterator_t *it, const struct store_scan *scan)
 	struct octets key, value;
 
 	key.data = (const uint8_t *)rocksdb_iter_key(it, &key.len);
-	if (key.len < scan->prefix.len ||
+	if (key.len < scan->prefix.len)
+		return false;
+	if (scan->prefix.len != 0 &&
 	    memcmp(key.data, scan->prefix.data, scan->prefix.len) != 0)
 		return false;
 	if (key.len == scan->below.len &&

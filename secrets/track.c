@@ -177,7 +177,8 @@ read_mail(struct track_job *t, struct octets value, struct octets *secret)
 		return false;
 	}
 	if (!r.settled) {
-		memcpy(t->secret, r.secret.data, r.secret.len);
+		if (r.secret.len != 0)
+			memcpy(t->secret, r.secret.data, r.secret.len);
 		*secret = (struct octets){ t->secret, r.secret.len };
 		return read_described(t);
 	}
