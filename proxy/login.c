@@ -9,12 +9,12 @@
 #include <event2/event.h>
 #include <openssl/crypto.h>
 
+#include "common/addresses.h"
 #include "common/auth_messages.h"
 #include "common/codec.h"
 #include "common/link.h"
 #include "common/log.h"
 #include "common/messages.h"
-#include "proxy/addresses.h"
 #include "proxy/ehlo.h"
 #include "proxy/penalties.h"
 #include "proxy/session.h"

@@ -3,18 +3,16 @@
  */
 #include "proxy/session.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
+#include "common/addresses.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/turn.h"
-#include "proxy/addresses.h"
 #include "proxy/worker.h"
 
 enum { SESSION_REFUSED_LOG_MS = 1000 };
@@ -282,28 +280,6 @@ session_on_client(void *arg, enum stream_event event)
 }
 
 static void
-session_name_address(
-    const struct sockaddr_storage *ss, char *out, uint16_t *port)
-{
-	struct sockaddr_in6 in6;
-	struct sockaddr_in in;
-
-	memcpy(&in6, ss, sizeof(in6));
-	memcpy(&in, ss, sizeof(in));
-	if (ss->ss_family == AF_INET) {
-		inet_ntop(AF_INET, &in.sin_addr, out, SESSION_ADDRESS_LEN);
-		*port = ntohs(in.sin_port);
-		return;
-	}
-	*port = ntohs(in6.sin6_port);
-	if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr))
-		inet_ntop(AF_INET, &in6.sin6_addr.s6_addr[12], out,
-		    SESSION_ADDRESS_LEN);
-	else
-		inet_ntop(AF_INET6, &in6.sin6_addr, out, SESSION_ADDRESS_LEN);
-}
-
-static void
 session_draw_id(struct session *s)
 {
 	do {
@@ -374,9 +350,9 @@ session_start(struct worker *w, int fd, const struct sockaddr_storage *peer,
 	s->implicit_tls = implicit_tls;
 	s->state = SESSION_CLEAR;
 	replies_init(&s->replies);
-	session_name_address(peer, s->address, &s->port);
+	s->port = addresses_text(peer, s->address);
 	if (getsockname(fd, (struct sockaddr *)&local, &len) == 0)
-		session_name_address(&local, s->local_address, &s->local_port);
+		s->local_port = addresses_text(&local, s->local_address);
 	if ((s->client = stream_new(w->base, fd, session_on_client, s)) == NULL)
 		fatal("out of memory");
 	session_draw_id(s);

@@ -14,6 +14,7 @@
 #include <sys/queue.h>
 #include <sys/socket.h>
 
+#include "common/addresses.h"
 #include "common/keeper_messages.h"
 #include "common/stream.h"
 #include "proxy/ehlo.h"
@@ -48,8 +49,6 @@ enum session_state {
 	SESSION_OVER = 65536	   /* no client any more */
 };
 
-enum { SESSION_ADDRESS_LEN = 64 };
-
 struct session {
 	struct worker *w;
 	uint64_t id; /* never 0, never reused */
@@ -60,9 +59,9 @@ struct session {
 	/* the client */
 	struct stream *client; /* NULL: it is gone */
 	struct sockaddr_storage peer;
-	char address[SESSION_ADDRESS_LEN]; /* without brackets */
+	char address[ADDRESSES_TEXT_LEN]; /* without brackets */
 	uint16_t port;
-	char local_address[SESSION_ADDRESS_LEN];
+	char local_address[ADDRESSES_TEXT_LEN];
 	uint16_t local_port;
 	bool implicit_tls;
 	char helo[EHLO_DOMAIN_MAX + 1]; /* "": neither EHLO nor HELO yet */

@@ -1,8 +1,9 @@
 /*
  * Counts for each client address; see addresses.h.
  */
-#include "proxy/addresses.h"
+#include "common/addresses.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,27 @@ addresses_mix(uint64_t x)
 	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
 	x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
 	return x ^ (x >> 31);
+}
+
+uint16_t
+addresses_text(const struct sockaddr_storage *ss, char out[ADDRESSES_TEXT_LEN])
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)ss;
+	const struct sockaddr_in *in = (const struct sockaddr_in *)ss;
+
+	out[0] = '\0';
+	if (ss->ss_family == AF_INET) {
+		inet_ntop(AF_INET, &in->sin_addr, out, ADDRESSES_TEXT_LEN);
+		return ntohs(in->sin_port);
+	}
+	if (ss->ss_family != AF_INET6)
+		return 0;
+	if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+		inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], out,
+		    ADDRESSES_TEXT_LEN);
+	else
+		inet_ntop(AF_INET6, &in6->sin6_addr, out, ADDRESSES_TEXT_LEN);
+	return ntohs(in6->sin6_port);
 }
 
 uint64_t

@@ -2,7 +2,7 @@
  * Which client addresses are one (a /64 of IPv6), and that counts rise and
  * fall.
  */
-#include "proxy/addresses.h"
+#include "common/addresses.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-static uint64_t
-key_of(const char *text, uint16_t port)
+static struct sockaddr_storage
+address_of(const char *text, uint16_t port)
 {
 	struct sockaddr_storage ss = { 0 };
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&ss;
@@ -30,7 +30,39 @@ key_of(const char *text, uint16_t port)
 		in6->sin6_port = htons(port);
 		assert_int_equal(inet_pton(AF_INET6, text, &in6->sin6_addr), 1);
 	}
+	return ss;
+}
+
+static uint64_t
+key_of(const char *text, uint16_t port)
+{
+	struct sockaddr_storage ss = address_of(text, port);
+
 	return addresses_key(&ss);
+}
+
+static void
+an_address_is_shown_as_people_write_it(void **state)
+{
+	static const struct {
+		const char *address, *text;
+	} cases[] = {
+		{ "192.0.2.7", "192.0.2.7" },
+		{ "::ffff:192.0.2.7", "192.0.2.7" },
+		{ "2001:db8:0:0:0:0:0:1", "2001:db8::1" },
+	};
+	struct sockaddr_storage none = { .ss_family = AF_UNIX };
+	char out[ADDRESSES_TEXT_LEN];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sockaddr_storage ss = address_of(cases[i].address, 1038);
+
+		assert_int_equal(addresses_text(&ss, out), 1038);
+		assert_string_equal(out, cases[i].text);
+	}
+	assert_int_equal(addresses_text(&none, out), 0);
+	assert_string_equal(out, "");
 }
 
 static void
@@ -98,6 +130,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_address_is_shown_as_people_write_it),
 		cmocka_unit_test(a_64_is_one_address),
 		cmocka_unit_test(counts_rise_and_fall),
 		cmocka_unit_test(what_was_not_counted_is_not_removed),

@@ -1,0 +1,22 @@
+/*
+ * The listening TCP sockets of a process: lets clients in, some a turn, and
+ * waits where there is no descriptor for the next one.
+ */
+#ifndef COMMON_CLIENTS_H
+#define COMMON_CLIENTS_H
+
+#include <sys/socket.h>
+
+struct event_base;
+
+/* A client connected: fd, which does not block, is the callee's. */
+typedef void clients_fn(void *arg, int fd, const struct sockaddr_storage *peer);
+
+/* Take over fd, a listening socket; do not accept yet. */
+void clients_listen(struct event_base *, int fd, clients_fn *, void *arg);
+
+/* Accept on all of them, and stop for ever. */
+void clients_begin(void);
+void clients_stop(void);
+
+#endif
