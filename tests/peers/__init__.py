@@ -11,12 +11,13 @@ from .base import (PeerFailed, PeerMissing, free_port, is_alive, room,
                    session_members, tail, wait_until)
 from .certs import Authority
 from .exim import Exim
+from .filter import ContentFilter
 from .hops import RawMsa, StrictHop
 from .inetsim import INetSim
 from .postfix import Postfix
 from .sasl import ImapBackend, Saslauthd, Sasldb
 
-__all__ = ["Authority", "Exim", "INetSim", "ImapBackend", "PeerFailed",
+__all__ = ["Authority", "ContentFilter", "Exim", "INetSim", "ImapBackend", "PeerFailed",
            "PeerMissing", "Postfix", "RawMsa", "Saslauthd", "Sasldb",
            "StrictHop", "clients", "free_port", "is_alive", "room",
            "session_members", "tail", "wait_until"]

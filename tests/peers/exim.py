@@ -1,13 +1,18 @@
 """A real Exim of its own, unpacked and never installed: an MSA with DSN and
-without MTRK that says `250 OK id=...`, delivering to files of its own."""
+without MTRK that says `250 OK id=...`, delivering to files of its own, and to
+other servers on loopback for the domains in `routes`."""
 
+import grp
 import os
 import pwd
 import shutil
+import subprocess
 
-from .base import Peer, check_passable, need_root, unpacked, wait_until
+from .base import (Peer, PeerFailed, check_passable, free_port, need_root,
+                   unpacked, wait_until)
 
 USER = "mail"
+LOG_GROUP = "adm"		# as Debian has it
 
 CONFIGURATION = """\
 exim_user = {user}
@@ -17,12 +22,14 @@ keep_environment = LD_LIBRARY_PATH
 spool_directory = {dir}/spool
 log_file_path = {dir}/log/%slog
 primary_hostname = exim.example.test
-daemon_smtp_ports = {port}
+qualify_domain = example.test
+daemon_smtp_ports = {ports}
 local_interfaces = 127.0.0.1
 domainlist ours = example.test
+domainlist routed = {domains}
 acl_smtp_rcpt = check_recipient
 acl_smtp_data = take
-tls_advertise_hosts =
+{tls}
 dsn_advertise_hosts = *
 smtputf8_advertise_hosts = *
 host_lookup =
@@ -31,18 +38,46 @@ message_size_limit = 200M
 {settings}
 begin acl
 check_recipient:
+  accept domains = +routed
   accept domains = +ours
          verify = recipient
   deny message = sending nothing out
 take:
   accept
 begin routers
+filter:
+  driver = manualroute
+  condition = ${{if and{{{{!eq{{{filtered}}}{{0}}}}{{eq{{$interface_port}}{{{port}}}}}}}}}
+  no_verify
+  self = send
+  route_list = * 127.0.0.1
+  transport = scan
+routed:
+  driver = manualroute
+  domains = +routed
+  self = send
+  route_list = * 127.0.0.1
+  transport = route
+aliases:
+  driver = redirect
+  domains = +ours
+  data = ${{lookup{{$local_part}}lsearch{{{dir}/aliases}}}}
 mailbox:
   driver = accept
   domains = +ours
   local_parts = {users}
   transport = file
 begin transports
+scan:
+  driver = smtp
+  port = {filtered}
+  allow_localhost
+  hosts_avoid_tls = *
+route:
+  driver = smtp
+  port = ${{lookup{{$domain}}lsearch{{{dir}/routes}}}}
+  allow_localhost
+  tls_verify_certificates =
 file:
   driver = appendfile
   file = {dir}/mail/${{local_part_data}}
@@ -50,20 +85,38 @@ file:
   group = {user}
   envelope_to_add
 begin retry
-*  *  F,1h,1m
+*  *  {retry}
+"""
+TLS = """\
+tls_advertise_hosts = *
+tls_certificate = {cert}
+tls_privatekey = {key}
 """
 
 
 class Exim(Peer):
-    """Exim as the MSA; mailboxes are mbox files under dir/mail."""
+    """Exim as the MSA; mailboxes are mbox files under dir/mail.
+
+    routes     domains and the loopback ports that their mail goes to
+    aliases    local parts and what is behind each, comma-separated
+    filtered   the port of a content filter, which gives the mail back to
+               port .back
+    cert, key  for STARTTLS
+    retry      the rule by which deferred mail is tried again
+    """
 
     name = "Exim"
 
     def __init__(self, directory, users=("alice", "bob", "carol"),
-                 settings="", port=None):
+                 settings="", port=None, routes=None, aliases=None,
+                 filtered=None, cert=None, key=None, retry="F,1h,1m"):
         super().__init__(directory, port)
         self.users = users
         self.settings = settings
+        self.routes, self.aliases = routes or {}, aliases or {}
+        self.filtered, self.retry = filtered, retry
+        self.cert, self.key = cert, key
+        self.back = free_port() if filtered else None
         self.log = self.dir / "log" / "mainlog"
         self.program = self.dir / "exim4"
 
@@ -85,9 +138,28 @@ class Exim(Peer):
         for part in ("spool", "log", "mail"):
             (self.dir / part).mkdir()
             os.chown(self.dir / part, owner.pw_uid, owner.pw_gid)
+        os.chown(self.dir / "log", owner.pw_uid,
+                 grp.getgrnam(LOG_GROUP).gr_gid)
+        (self.dir / "log").chmod(0o2755)
+        for name, rows in (("routes", self.routes),
+                           ("aliases", self.aliases)):
+            (self.dir / name).write_text("".join(
+                f"{key}: {value}\n" for key, value in rows.items()))
+        self.write_conf()
+
+    def write_conf(self):
+        ports = [self.port] + ([self.back] if self.back else [])
+        tls = "tls_advertise_hosts ="
+        if self.cert:
+            for name, path in (("cert", self.cert), ("key", self.key)):
+                shutil.copy(path, self.dir / name)
+                shutil.chown(self.dir / name, USER)
+            tls = TLS.format(cert=self.dir / "cert", key=self.dir / "key")
         self.conf = self.dir / "exim.conf"
         self.conf.write_text(CONFIGURATION.format(
             user=USER, program=self.program, dir=self.dir, port=self.port,
+            ports=" : ".join(map(str, ports)), tls=tls, retry=self.retry,
+            domains=" : ".join(self.routes), filtered=self.filtered or 0,
             settings=self.settings, users=" : ".join(self.users)))
         self.conf.chmod(0o644)
 
@@ -98,6 +170,20 @@ class Exim(Peer):
     def command(self):
         return [self.program, "-C", self.conf, "-bdf", "-q1m",
                 "-oP", self.dir / "spool" / "pid"]
+
+    def run(self, *words):
+        """Another of its programs, in the same configuration."""
+        done = subprocess.run(
+            [self.program, "-C", self.conf, *words], text=True,
+            env=self.environment(), check=False, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if done.returncode != 0:
+            raise PeerFailed(f"exim {words}: {done.stdout}")
+        return done.stdout
+
+    def flush(self):
+        """Try again whatever is deferred."""
+        self.run("-qff")
 
     def mailbox(self, user):
         """The text of a user's mbox file ("" when there is none)."""

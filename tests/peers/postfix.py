@@ -2,7 +2,8 @@
 installed, delivering to Maildirs under its own directory.
 
 Mail for FAILS is taken and then bounces, mail for WAITS stays in the queue,
-and for all other domains but example.test RCPT is refused."""
+mail for a domain in `routes` goes to another server on loopback, and for all
+other domains but example.test RCPT is refused."""
 
 import email
 import email.policy
@@ -13,8 +14,8 @@ import shutil
 import signal
 import subprocess
 
-from .base import (Peer, PeerFailed, answers, check_passable, is_alive,
-                   libraries, need_root, unpacked, wait_until)
+from .base import (Peer, PeerFailed, answers, check_passable, free_port,
+                   is_alive, libraries, need_root, unpacked, wait_until)
 
 # Users and groups that every Debian has; all of them must differ.
 MAIL_OWNER, SETGID_GROUP, DEFAULT_USER = "mail", "operator", "nobody"
@@ -22,6 +23,7 @@ MAIL_OWNER, SETGID_GROUP, DEFAULT_USER = "mail", "operator", "nobody"
 DOMAIN = "example.test"
 # Mail that fails after it was taken, and mail that waits in the queue.
 FAILS, WAITS = "fails.test", "waits.test"
+LOCAL = "local.test"		# what local(8) delivers
 
 
 class Postfix(Peer):
@@ -34,6 +36,11 @@ class Postfix(Peer):
     cert, key  for tls
     settings   more lines for main.cf, as a dictionary
     smtpd      options of the smtpd in master.cf, as a dictionary
+    routes     domains and the loopback ports that their mail goes to
+    aliases    addresses and the addresses behind each, comma-separated
+    local      aliases of local(8): names @LOCAL and what is behind them
+    filtered   the port of a content filter, which gives the mail back to
+               port .back
     """
 
     name = "Postfix"
@@ -41,9 +48,13 @@ class Postfix(Peer):
 
     def __init__(self, directory, users=("alice", "bob", "carol"),
                  xclient="127.0.0.1", xforward="127.0.0.1", tls=None,
-                 cert=None, key=None, settings=None, smtpd=None, port=None):
+                 cert=None, key=None, settings=None, smtpd=None, port=None,
+                 routes=None, aliases=None, local=None, filtered=None):
         super().__init__(directory, port)
         self.users = users
+        self.routes, self.aliases = routes or {}, aliases or {}
+        self.local, self.filtered = local or {}, filtered
+        self.back = free_port() if filtered else None
         self.tls = tls
         self.settings = settings or {}
         self.smtpd = dict(smtpd or {})
@@ -78,7 +89,14 @@ class Postfix(Peer):
         (self.conf / "mailboxes").write_text("".join(
             f"{user}@{DOMAIN} {user}/\n" for user in self.users))
         (self.conf / "transport").write_text(
-            f"{FAILS} fail:\n{WAITS} smtp:[127.0.0.1]:1\n")
+            f"{FAILS} fail:\n{WAITS} smtp:[127.0.0.1]:1\n" + "".join(
+                f"{domain} smtp:[127.0.0.1]:{port}\n"
+                for domain, port in self.routes.items()))
+        (self.conf / "aliases").write_text("".join(
+            f"{address} {behind}\n"
+            for address, behind in self.aliases.items()))
+        (self.conf / "local").write_text("".join(
+            f"{name} {behind}\n" for name, behind in self.local.items()))
         self.postfix("check")
 
     def write_main(self):
@@ -105,9 +123,16 @@ class Postfix(Peer):
             "maillog_file_prefixes": self.dir,
             "inet_interfaces": "127.0.0.1", "inet_protocols": "ipv4",
             "myhostname": "msa." + DOMAIN, "mydomain": DOMAIN,
-            "mydestination": "", "mynetworks": "127.0.0.0/8",
-            "local_recipient_maps": "", "alias_maps": "",
-            "alias_database": "", "local_transport": "error:no local mail",
+            "mydestination": LOCAL if self.local else "",
+            "mynetworks": "127.0.0.0/8", "local_recipient_maps": "",
+            "alias_maps":
+            f"texthash:{self.conf}/local" if self.local else "",
+            "alias_database": "",
+            "local_transport":
+            "local" if self.local else "error:no local mail",
+            "virtual_alias_maps": f"texthash:{self.conf}/aliases",
+            "content_filter":
+            f"smtp:[127.0.0.1]:{self.filtered}" if self.filtered else "",
             "virtual_mailbox_domains": DOMAIN,
             "virtual_mailbox_maps": f"texthash:{self.conf}/mailboxes",
             "virtual_mailbox_base": self.mail,
@@ -160,6 +185,10 @@ class Postfix(Peer):
                 line = " ".join(words)
             lines.append(line)
         lines.append("fail unix - n n - - pipe user=nobody argv=/bin/false")
+        if self.filtered:
+            lines.append(f"{self.host}:{self.back} inet n - n - - smtpd "
+                         "-o content_filter= -o smtpd_tls_security_level=none "
+                         "-o receive_override_options=no_address_mappings")
         (self.conf / "master.cf").write_text("\n".join(lines) + "\n")
 
     def environment(self):
@@ -197,6 +226,15 @@ class Postfix(Peer):
 
     def signal_reload(self):
         self.process.send_signal(signal.SIGHUP)
+
+    def flush(self):
+        """Try again whatever is deferred."""
+        self.postfix("flush")
+
+    def queue_is_empty(self):
+        return not any(path.is_file() for part in (
+            "maildrop", "incoming", "active", "deferred", "hold")
+            for path in (self.dir / "queue" / part).rglob("*"))
 
     def messages(self, user):
         """What is in a user's mailbox, oldest first, as raw octets."""

@@ -10,9 +10,9 @@ import time
 import pytest
 
 from peers import clients, postfix
-from peers import (Authority, Exim, INetSim, ImapBackend, PeerFailed,
-                   PeerMissing, Postfix, RawMsa, Saslauthd, Sasldb,
-                   StrictHop, room, wait_until)
+from peers import (Authority, ContentFilter, Exim, INetSim, ImapBackend,
+                   PeerFailed, PeerMissing, Postfix, RawMsa, Saslauthd,
+                   Sasldb, StrictHop, room, wait_until)
 
 CERTIFIER = "VheLhqV/rCKJmplkGFwsyW59pYk"
 TEXT = "Subject: hello\r\nMessage-ID: <1@example.test>\r\n\r\n.dot\r\nbye\r\n"
@@ -121,6 +121,29 @@ def test_exim_delivers(space):
     with started(Exim(space / "exim")) as msa:
         submit(msa.port)
         assert "<1@example.test>" in msa.wait_message("bob", "bye")
+
+
+@pytest.mark.parametrize("amavis", [False, True])
+@pytest.mark.parametrize("mta", [Postfix, Exim])
+def test_a_content_filter_gives_back_what_it_took(space, mta, amavis):
+    scan = ContentFilter(amavis).start()
+    try:
+        with started(mta(space / "mta", filtered=scan.port)) as msa:
+            scan.give_back_to(msa.back)
+            submit(msa.port)
+            text = "<1@example.test>" if mta is Postfix else "X-Filtered"
+            assert "X-Filtered: yes" in str(msa.wait_message("bob", text))
+    finally:
+        scan.stop()
+
+
+def test_mail_goes_from_one_to_the_other(space):
+    with started(Exim(space / "exim")) as hop, started(Postfix(
+            space / "pf", routes={"next.test": hop.port},
+            aliases={"bob@example.test": "bob@next.test"})) as msa:
+        submit(msa.port)
+        line = wait_until(lambda: msa.log_lines("to=<bob@next.test>"))[0]
+        assert "status=bounced" in line and "sending nothing out" in line
 
 
 def test_inetsim_logs_mtrk(space):
