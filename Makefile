@@ -128,6 +128,20 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_ARCHIVES)
 	    -Wl,--as-needed $(LIBS_token) $(LIBS_secrets) $(LIBS_proxy) \
 	    $(LIBS_track)
 
+# How fast it is: make bench, or make bench CASE="refusals keeper".
+BENCHES  = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
+BENCH_LIBS = secrets track conf common
+bench: install-check
+	$(MAKE) -j2 all benches
+	$(PYTHON) tests/bench/run $(BUILD) $(CASE)
+
+benches: $(BENCHES)
+$(BUILD)/bench/%: tests/bench/%.c $(foreach f,$(BENCH_LIBS),$(BUILD)/obj/$(f).a)
+	@mkdir -p $(@D)
+	@echo 'link $@'
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -pie -o $@ $^ -lcmocka \
+	    $(LIBS_secrets) $(LIBS_track)
+
 # Warnings of both compilers, form, and two checkers.
 HEADERS  = $(foreach f,$(FOLDERS),$(wildcard $(f)/*.h))
 lint: install-lint install-check
@@ -153,4 +167,4 @@ clean:
 
 -include $(OBJECTS:.o=.d)
 .SECONDARY:
-.PHONY: all tests clean run demo check asan fuzz fuzzers lint install
+.PHONY: all tests clean run demo check asan fuzz fuzzers bench benches lint install

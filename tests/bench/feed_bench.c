@@ -1,12 +1,8 @@
 /*
  * How many lines of a Postfix log one core reads and joins in a second: what
- * bounds how fast a day's log is caught up with. Built and run from the root:
+ * bounds how fast a day's log is caught up with (make bench CASE=feed_lines).
  *
- *	make build/obj/track.a build/obj/common.a
- *	cc -O2 -std=gnu17 -D_GNU_SOURCE -I. -o build/feed_bench \
- *	    tests/bench/feed_bench.c build/obj/track.a build/obj/common.a \
- *	    -ljansson -lcrypto
- *	build/feed_bench [LINES [rfc3339]]
+ *	build/bench/feed_bench [LINES [rfc3339]]
  */
 #include "track/log_join.h"
 #include "track/log_reader.h"

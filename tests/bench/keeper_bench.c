@@ -1,12 +1,8 @@
 /*
  * What a message costs the keeper: mint and settle over a real store, 64
- * pairs a turn, then listings and searches. Built and run from the root:
+ * pairs a turn, then listings and searches (make bench CASE=keeper).
  *
- *	make build/obj/secrets.a build/obj/conf.a build/obj/common.a
- *	cc -O2 -std=gnu17 -D_GNU_SOURCE -I. -o build/keeper_bench \
- *	    tests/bench/keeper_bench.c build/obj/secrets.a build/obj/conf.a \
- *	    build/obj/common.a -lcmocka -lrocksdb -lcrypto -levent_core
- *	build/keeper_bench PAIRS USERS [random]
+ *	build/bench/keeper_bench PAIRS USERS [random]
  */
 #include "secrets/vault_fixture.h"
 

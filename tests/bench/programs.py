@@ -1,0 +1,52 @@
+"""Cases that are programs in C: run several times, their words read."""
+
+import re
+import subprocess
+
+TIMES = 5
+LINES = 500000
+PAIRS, USERS = 20032, 1000
+
+
+def words_of(run, program, *arguments):
+    done = subprocess.run([run.build / "bench" / program,
+                           *map(str, arguments)], text=True, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          timeout=120)
+    if done.returncode != 0:
+        raise RuntimeError(f"{program}: {done.stderr}")
+    return done.stdout
+
+
+def number(text, pattern):
+    return float(re.search(pattern, text)[1])
+
+
+def feed_lines(run):
+    """Lines of a Postfix log read and joined in a second, on one core."""
+    kinds = ("syslog", "rfc3339")
+    for at, kind in enumerate(kinds):
+        speeds = []
+        for i in range(TIMES):
+            run.progress(at * TIMES + i, len(kinds) * TIMES)
+            text = words_of(run, "feed_bench", LINES,
+                            *([kind] if kind == "rfc3339" else []))
+            speeds.append(number(text, r"(\d+) lines/s"))
+        run.result(f"{kind}_per_s", speeds)
+
+
+def keeper(run):
+    """Messages minted and settled, by the keeper alone, 64 in flight."""
+    figures = {"pairs_per_s": r": (\d+) a second,",
+               "pairs_per_cpu_s": r"(\d+) a second of CPU",
+               "longest_commit_ms": r"longest commit ([\d.]+) ms",
+               "list_us": r"LIST: (\d+) us",
+               "show_nothing_us": r"SHOW of nothing: (\d+) us"}
+    found = {name: [] for name in figures}
+    for i in range(TIMES):
+        run.progress(i, TIMES)
+        text = words_of(run, "keeper_bench", PAIRS, USERS)
+        for name, pattern in figures.items():
+            found[name].append(number(text, pattern))
+    for name, values in found.items():
+        run.result(name, values)
