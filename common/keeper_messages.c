@@ -121,7 +121,10 @@ mail_body_put(struct wire_out *out, const struct mail_record *record)
 {
 	wire_put_raw(out, record->handle, sizeof(record->handle));
 	put_run(out, record->envid);
-	wire_put_u8(out, record->flags);
+	/* Records of before there was a msa_host go on being read. */
+	wire_put_u8(out,
+	    record->msa_host.len == 0 ? record->flags
+				      : record->flags | MAIL_MSA_HOST);
 	wire_put_raw(out, record->certifier, sizeof(record->certifier));
 	wire_put_u32(out, record->timeout);
 	wire_put_u8(out, record->outcome);
@@ -131,6 +134,8 @@ mail_body_put(struct wire_out *out, const struct mail_record *record)
 	put_run(out, record->subject);
 	wire_put_u64(out, record->size);
 	put_run(out, record->msa);
+	if (record->msa_host.len != 0)
+		put_run(out, record->msa_host);
 	wire_put_u16(out, record->code);
 	put_run(out, record->reply);
 	put_run(out, record->queue_id);
@@ -142,7 +147,7 @@ mail_body_get(struct wire_in *in, struct mail_record *record)
 {
 	enum {
 		FLAGS = MAIL_MTRK_SENT | MAIL_ENVID_SENT | MAIL_CLIENT_ENVID |
-		    MAIL_CLIENT_MTRK | MAIL_UNTRACKED
+		    MAIL_CLIENT_MTRK | MAIL_UNTRACKED | MAIL_MSA_HOST
 	};
 
 	memset(&record->ticket, 0, sizeof(record->ticket));
@@ -158,11 +163,18 @@ mail_body_get(struct wire_in *in, struct mail_record *record)
 	record->subject = wire_get_octets(in, SUBJECT_MAX);
 	record->size = wire_get_u64(in);
 	record->msa = wire_get_octets(in, MSA_NAME_MAX);
+	record->msa_host = (struct octets){ NULL, 0 };
+	if ((record->flags & MAIL_MSA_HOST) != 0) {
+		record->msa_host = wire_get_octets(in, MSA_NAME_MAX);
+		if (record->msa_host.len == 0)
+			in->failed = true;
+	}
 	record->code = wire_get_u16(in);
 	record->reply = wire_get_octets(in, REPLY_TEXT_MAX);
 	record->queue_id = wire_get_octets(in, QUEUE_ID_MAX);
 	if ((record->flags & ~FLAGS) != 0 || record->outcome > OUTCOME_ACCEPTED)
 		in->failed = true;
+	record->flags &= (uint8_t)~MAIL_MSA_HOST;
 	recipients_get(in, record);
 }
 

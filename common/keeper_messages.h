@@ -62,7 +62,8 @@ enum mail_flag {
 	MAIL_ENVID_SENT = 2,
 	MAIL_CLIENT_ENVID = 4, /* envid is the client's own */
 	MAIL_CLIENT_MTRK = 8,  /* certifier is the client's own, A unknown */
-	MAIL_UNTRACKED = 16    /* remembered, not tracked */
+	MAIL_UNTRACKED = 16,   /* remembered, not tracked */
+	MAIL_MSA_HOST = 32     /* in a body only: it holds msa_host */
 };
 
 struct mail_recipient {
@@ -85,7 +86,9 @@ struct mail_record {
 	struct octets subject;
 	uint64_t size;	   /* octets, as submitted */
 	struct octets msa; /* name of the section msa */
-	uint16_t code;	   /* of the MSA's reply to the end */
+	/* The MSA's name in the DNS, where it took MTRK and told one. */
+	struct octets msa_host;
+	uint16_t code; /* of the MSA's reply to the end */
 	struct octets reply;
 	struct octets queue_id;
 	uint32_t recipient_count;

@@ -159,6 +159,7 @@ int
 history_of_record(const struct mail_record *m, const struct history *stored,
     struct octets msa_host, struct history *all)
 {
+	struct octets host = m->msa_host.len != 0 ? m->msa_host : msa_host;
 	size_t count = m->recipient_count + stored->count;
 
 	*all = (struct history){ NULL, 0 };
@@ -169,7 +170,7 @@ history_of_record(const struct mail_record *m, const struct history *stored,
 		return -1;
 	all->count = count;
 	for (uint32_t i = 0; i < m->recipient_count; i++)
-		all->events[i] = submission_of(m, &m->recipients[i], msa_host);
+		all->events[i] = submission_of(m, &m->recipients[i], host);
 	if (stored->count != 0)
 		memcpy(all->events + m->recipient_count, stored->events,
 		    stored->count * sizeof(*stored->events));

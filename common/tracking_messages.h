@@ -64,8 +64,9 @@ void history_free(struct history *);
 /*
  * All that is known of a message: what the MSA said at its submission, an
  * event a recipient (a refusal, an acceptance, or opaque where its answer was
- * lost), and then what was stored. Where MTRK went to the MSA and msa_host is
- * its name (else empty), an acceptance is a transfer (RFC 3886 3.3.3).
+ * lost), and then what was stored. Where MTRK went to the MSA and its name is
+ * known, an acceptance is a transfer (RFC 3886 3.3.3); msa_host is a name to
+ * take where the record holds none, or empty.
  * Returns 0 with `all` to be freed, its texts being those of the arguments,
  * or -1 without memory.
  */

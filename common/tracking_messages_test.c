@@ -196,6 +196,25 @@ a_record_tells_what_the_msa_said(void **state)
 	}
 }
 
+static void
+the_name_that_a_record_holds_comes_first(void **state)
+{
+	struct mail_recipient to = { text("b@c"), 250, text("Ok") };
+	struct mail_record m = { .flags = MAIL_MTRK_SENT,
+		.outcome = OUTCOME_ACCEPTED,
+		.msa_host = text("msa.example"),
+		.recipient_count = 1,
+		.recipients = &to };
+	struct history stored = { NULL, 0 }, all;
+
+	(void)state;
+	assert_int_equal(
+	    history_of_record(&m, &stored, text("127.0.0.1"), &all), 0);
+	assert_int_equal(all.events[0].action, ACTION_TRANSFERRED);
+	assert_text(all.events[0].remote_mta, "msa.example");
+	history_free(&all);
+}
+
 int
 main(void)
 {
@@ -204,6 +223,7 @@ main(void)
 		cmocka_unit_test(items_without_sense_are_refused),
 		cmocka_unit_test(a_history_that_claims_too_much_is_refused),
 		cmocka_unit_test(a_record_tells_what_the_msa_said),
+		cmocka_unit_test(the_name_that_a_record_holds_comes_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -136,6 +136,15 @@ put_record(struct wire_out *out)
 }
 
 static void
+put_passed_on(struct wire_out *out)
+{
+	struct mail_record value = record;
+
+	value.msa_host = (struct octets)RUN("msa.example");
+	mail_record_put(out, &value);
+}
+
+static void
 record_again(struct wire_in *in, struct wire_out *out)
 {
 	struct mail_record value;
@@ -163,6 +172,7 @@ static const struct body_case bodies[] = {
 	{ "auth_verdict", MSG_AUTH_VERDICT, put_verdict, verdict_again },
 	{ "refusal", MSG_AUTH_VERDICT, put_refusal, verdict_again },
 	{ "mail_record", MSG_SETTLE, put_record, record_again },
+	{ "passed_on", MSG_SETTLE, put_passed_on, record_again },
 };
 
 #define BODIES (sizeof(bodies) / sizeof(bodies[0]))

@@ -154,13 +154,54 @@ read_line(const char *line, struct msa_caps *caps)
 		caps->xforward |= read_attributes(line);
 }
 
+/*
+ * A host name of at least two labels (RFC 1123 2.1): others could not find
+ * the MSA by what is one label, a literal or no name at all.
+ */
+static bool
+is_fqdn(const struct word *word)
+{
+	size_t label = 0, labels = 1, letters = 0;
+
+	for (size_t i = 0; i < word->len; i++) {
+		unsigned char c = (unsigned char)word->at[i];
+
+		if (c == '.') {
+			if (label == 0)
+				return false;
+			label = letters = 0;
+			labels++;
+			continue;
+		}
+		if (!isascii(c) || (!isalnum(c) && c != '-') || ++label > 63)
+			return false;
+		letters += !isdigit(c);
+	}
+	return labels > 1 && letters > 0 && word->len <= 253;
+}
+
+/* The first line begins with the MSA's name (RFC 5321 4.1.1.1). */
+static void
+read_name(const char *line, struct msa_caps *caps)
+{
+	struct word word;
+
+	if (strcspn(line, "\r\n") < CODE_LEN)
+		return;
+	line += CODE_LEN;
+	if (!next_word(&line, &word) || !is_fqdn(&word))
+		return;
+	memcpy(caps->name, word.at, word.len);
+	caps->name[word.len] = '\0';
+}
+
 void
 ehlo_parse(const struct reply *r, struct msa_caps *caps)
 {
 	const char *line = r->text;
 
 	memset(caps, 0, sizeof(*caps));
-	/* The first line names the MSA. */
+	read_name(line, caps);
 	while ((line = strchr(line, '\n')) != NULL && *++line != '\0')
 		/* A last line may be the code alone. */
 		if (line[CODE_LEN - 1] != '\r')

@@ -25,6 +25,8 @@ struct msa_caps {
 	unsigned xclient;  /* ATTR_* of XCLIENT */
 	unsigned xforward; /* ATTR_* of XFORWARD */
 	char auth[EHLO_AUTH_MAX + 1]; /* mechanisms, upper case, one space */
+	/* What it calls itself, if that can be looked up in the DNS; or "". */
+	char name[EHLO_DOMAIN_MAX + 1];
 };
 
 /* What we offer. */
@@ -37,14 +39,14 @@ struct ehlo_offer {
 };
 
 /*
- * Read a complete positive reply to EHLO, or to HELO, which names nothing.
+ * Read a complete positive reply to EHLO, or to HELO, which offers nothing.
  * Keywords come in any order and case; unknown ones, values that make no
  * sense and mechanisms beyond EHLO_AUTH_MAX are left out. "AUTH=" counts as
  * AUTH.
  */
 void ehlo_parse(const struct reply *r, struct msa_caps *caps);
 
-/* Do the two offer the same, in whatever order they say so? */
+/* Do the two offer the same, in whatever order, whatever their names? */
 bool ehlo_same_caps(const struct msa_caps *a, const struct msa_caps *b);
 
 /* Is the name of len octets one of a list of mechanisms? In either case. */

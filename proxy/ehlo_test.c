@@ -295,11 +295,44 @@ what_clients_call_themselves(void **state)
 	assert_false(ehlo_parse_domain(in, EHLO_DOMAIN_MAX + 1, out));
 }
 
+static void
+an_msa_is_known_by_a_name_that_can_be_looked_up(void **state)
+{
+	static const struct {
+		const char *in, *name;
+	} cases[] = {
+		{ "250-mx.Example.net\r\n250 DSN\r\n", "mx.Example.net" },
+		{ "250-mx.example.net greets you\r\n250 DSN\r\n",
+		    "mx.example.net" },
+		{ "250 mx.example.net\r\n", "mx.example.net" },
+		{ "250-mx\r\n250 DSN\r\n", "" },
+		{ "250-localhost\r\n250 DSN\r\n", "" },
+		{ "250-[192.0.2.1]\r\n250 DSN\r\n", "" },
+		{ "250-192.0.2.1\r\n250 DSN\r\n", "" },
+		{ "250-a..example\r\n250 DSN\r\n", "" },
+		{ "250-mx.example.\r\n250 DSN\r\n", "" },
+		{ "250-m_x.example\r\n250 DSN\r\n", "" },
+		{ "250-Hello, friend\r\n250 DSN\r\n", "" },
+		{ "250-\r\n250 DSN\r\n", "" },
+		{ "250\r\n", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct msa_caps caps;
+
+		parse(cases[i].in, &caps);
+		assert_string_equal(caps.name, cases[i].name);
+	}
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_msas_offer_is_understood),
+		cmocka_unit_test(
+		    an_msa_is_known_by_a_name_that_can_be_looked_up),
 		cmocka_unit_test(order_makes_no_difference_and_values_do),
 		cmocka_unit_test(an_endless_list_of_mechanisms_is_bounded),
 		cmocka_unit_test(only_what_we_carry_is_offered),

@@ -159,6 +159,9 @@ envelope_note_sent(struct session *s)
 
 	s->mail->mtrk_sent =
 	    (mask & CAP_MTRK) != 0 && (tracked || (p->given & PARAM_MTRK) != 0);
+	if (s->mail->mtrk_sent)
+		memcpy(s->mail->msa_host, msa_caps(s->msa)->name,
+		    sizeof(s->mail->msa_host));
 	s->mail->envid_sent =
 	    (mask & (CAP_MTRK | CAP_DSN)) != 0 && s->mail->envid[0] != '\0';
 }

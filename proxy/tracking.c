@@ -204,6 +204,7 @@ tracking_fill(const struct session *s, struct mail_record *r)
 	    (struct octets){ (const uint8_t *)h->subject.text, h->subject.len };
 	r->size = t->body->scan.out;
 	r->msa = tracking_octets(s->w->conf->msa_name);
+	r->msa_host = tracking_octets(t->msa_host);
 	r->code = t->code;
 	r->reply = tracking_octets(t->reply_text);
 	r->queue_id = tracking_octets(t->queue_id);

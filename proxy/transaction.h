@@ -11,6 +11,7 @@
 
 #include "common/keeper_messages.h"
 #include "proxy/data.h"
+#include "proxy/ehlo.h"
 #include "proxy/header.h"
 #include "proxy/params.h"
 
@@ -45,6 +46,7 @@ struct transaction {
 	char envid[ENVID_MAX + 1]; /* the message's, on the wire */
 	bool ident_sent;	   /* XFORWARD went ahead of MAIL */
 	bool mtrk_sent;
+	char msa_host[EHLO_DOMAIN_MAX + 1]; /* who took it, or "" */
 	bool envid_sent;
 	struct transaction_rcpt *rcpts; /* those forwarded */
 	size_t rcpt_count;
