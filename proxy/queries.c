@@ -125,6 +125,7 @@ queries_shown(
 
 	if (s == NULL)
 		return;
+	since.view = &s->w->view;
 	if (status == KEEPER_OK) {
 		mail_body_get(body, &record);
 		since.revoked = wire_get_u8(body) != 0;

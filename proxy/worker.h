@@ -12,6 +12,7 @@
 #include <event2/event.h>
 #include <openssl/ssl.h>
 
+#include "common/status.h"
 #include "conf/conf.h"
 #include "proxy/ehlo.h"
 #include "proxy/keeper.h"
@@ -38,6 +39,7 @@ struct worker {
 	char mechanisms[1024]; /* what it offers under TLS */
 	struct penalties *penalties;
 	struct keeper keeper;
+	struct status_view view; /* of who asks by XMTRK SHOW */
 	struct session_bucket sessions[WORKER_BUCKETS];
 	size_t session_count;
 	uint64_t total_sessions;

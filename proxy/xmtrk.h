@@ -60,16 +60,18 @@ struct xmtrk_reply {
 void xmtrk_list_row(struct xmtrk_reply *, const struct list_row *);
 void xmtrk_list_end(struct xmtrk_reply *, bool more);
 
-/* What is known since the MSA took a message. */
+struct status_view;
+
+/* What is known since the MSA took a message, and what of it may be seen. */
 struct xmtrk_since {
 	bool revoked;
 	struct history history;
+	const struct status_view *view;
 };
 
 /*
- * The whole answer to SHOW. With events come a line for where each recipient
- * stands and one for each of them, without final addresses that are not those
- * submitted.
+ * The whole answer to SHOW: the message, a line for where each recipient
+ * stands and one for each event of the history, as far as view allows.
  */
 void xmtrk_show(struct xmtrk_reply *, const struct mail_record *,
     const struct xmtrk_since *);

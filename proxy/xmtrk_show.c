@@ -10,8 +10,8 @@
 #include "common/status.h"
 #include "common/timestamp.h"
 
-/* Events that come after so many lines are left out. */
-#define LINES_MAX 8000
+/* What comes after so many lines is left out. */
+#define LINES_MAX 12000
 
 static const char *
 tracked_name(uint8_t flags, bool revoked)
@@ -72,12 +72,15 @@ show_reply(struct xmtrk_reply *r, const char *word, uint16_t code,
 	xmtrk_line(r, word, f, n);
 }
 
-/* Octets of a line that say where a recipient stands, or stood. */
+/*
+ * A line that says where a recipient stands, or stood. attempt: ms since 1970
+ * of the last one, 0: none to be told of.
+ */
 static void
-show_event(
-    struct xmtrk_reply *r, const char *word, const struct history_event *e)
+show_event(struct xmtrk_reply *r, const char *word,
+    const struct history_event *e, uint64_t attempt)
 {
-	char time[TIMESTAMP_SIZE], until[TIMESTAMP_SIZE];
+	char time[TIMESTAMP_SIZE], until[TIMESTAMP_SIZE], last[TIMESTAMP_SIZE];
 	struct xmtrk_field f[XMTRK_FIELDS_MAX];
 	const struct {
 		const char *key;
@@ -94,6 +97,11 @@ show_event(
 	if (e->status[0] != '\0')
 		f[n++] = (struct xmtrk_field){ "status", xmtrk_text(e->status),
 			FIT_WHOLE };
+	if (attempt != 0) {
+		timestamp_write(attempt, last);
+		f[n++] = (struct xmtrk_field){ "last_attempt", xmtrk_text(last),
+			FIT_WHOLE };
+	}
 	if (e->retry_until != 0) {
 		timestamp_write(e->retry_until, until);
 		f[n++] = (struct xmtrk_field){ "until", xmtrk_text(until),
@@ -132,15 +140,18 @@ show_status(struct xmtrk_reply *r, const struct status_row *row)
 
 	memcpy(e.status, row->status, sizeof(e.status));
 	e = without_same_address(e);
-	show_event(r, "status", &e);
+	show_event(r, "status", &e, row->last_attempt);
 }
 
 /* Where each recipient stands, and then all that happened since. */
 static bool
 show_list(struct xmtrk_reply *r, const struct status_list *list)
 {
-	for (size_t i = 0; i < list->count; i++)
+	for (size_t i = 0; i < list->count; i++) {
+		if (r->lines >= LINES_MAX)
+			return true;
 		show_status(r, &list->rows[i]);
+	}
 	for (size_t i = 0; i < list->count; i++) {
 		const struct status_row *row = &list->rows[i];
 
@@ -153,29 +164,27 @@ show_list(struct xmtrk_reply *r, const struct status_list *list)
 				continue;
 			if (r->lines >= LINES_MAX)
 				return true;
-			show_event(r, "event", &e);
+			show_event(r, "event", &e, 0);
 		}
 	}
 	return false;
 }
 
+/* What who tracks is told, too: derived from the same, by the same view. */
 static bool
 show_since(struct xmtrk_reply *r, const struct mail_record *m,
-    const struct history *stored)
+    const struct xmtrk_since *since)
 {
-	const struct status_view view = { .reveal_aliases = false };
 	struct octets nowhere = { NULL, 0 };
 	struct status_list list;
 	struct history all;
 	bool more = false;
 
-	if (stored->count == 0)
-		return false;
-	if (history_of_record(m, stored, nowhere, &all) == -1) {
+	if (history_of_record(m, &since->history, nowhere, &all) == -1) {
 		r->failed = true;
 		return false;
 	}
-	if (status_derive(all.events, all.count, &view, &list) == -1) {
+	if (status_derive(all.events, all.count, since->view, &list) == -1) {
 		r->failed = true;
 	} else {
 		more = show_list(r, &list);
@@ -203,6 +212,6 @@ xmtrk_show(struct xmtrk_reply *r, const struct mail_record *m,
 		pair[1] = m->reply;
 		show_reply(r, "reply", m->code, pair);
 	}
-	more = show_since(r, m, &since->history);
+	more = show_since(r, m, since);
 	xmtrk_end(r, more);
 }

@@ -11,6 +11,9 @@
 
 #include <cmocka.h>
 
+#include "common/inner_host.h"
+#include "common/status.h"
+
 #define LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 static struct octets
@@ -172,7 +175,8 @@ assert_reply(struct xmtrk_reply *r, unsigned lines, const char *wanted)
 	xmtrk_reply_free(r);
 }
 
-static const struct xmtrk_since nothing_since;
+static const struct status_view closed;
+static const struct xmtrk_since nothing_since = { .view = &closed };
 
 static struct list_row
 plain_row(void)
@@ -298,7 +302,7 @@ a_message_is_shown_with_its_recipients(void **state)
 
 	(void)state;
 	xmtrk_show(&r, &m, &nothing_since);
-	assert_reply(&r, 4,
+	assert_reply(&r, 6,
 	    "250-2.0.0 message envid=x1@h time=2026-11-22T02:09:09.123Z "
 	    "state=accepted size=99 tracked=yes mtrk=yes from= id=<a@b> "
 	    "subject=Hi msa=main queue=4X\r\n"
@@ -306,7 +310,12 @@ a_message_is_shown_with_its_recipients(void **state)
 	    "250-2.0.0 recipient to=x@c code=550 "
 	    "text=5.1.1+20No+20such+20user\r\n"
 	    "250-2.0.0 reply code=250 text=2.0.0+20Ok:+20queued+20as+204X\r\n"
-	    "250 2.0.0 end count=4\r\n");
+	    "250-2.0.0 status time=2026-11-22T02:09:09.123Z action=delayed "
+	    "status=4.0.0 to=b@c text=2.0.0+20Ok:+20queued+20as+204X\r\n"
+	    "250-2.0.0 status time=2026-11-22T02:09:09.123Z action=failed "
+	    "status=5.1.1 last_attempt=2026-11-22T02:09:09.123Z to=x@c "
+	    "text=5.1.1+20No+20such+20user\r\n"
+	    "250 2.0.0 end count=6\r\n");
 	m = (struct mail_record){ .envid = text("x2@h"),
 		.flags = MAIL_CLIENT_ENVID | MAIL_CLIENT_MTRK };
 	xmtrk_show(&r, &m, &nothing_since);
@@ -346,7 +355,7 @@ what_happened_since_is_shown(void **state)
 		    .reply = text("250 ok"),
 		    .tls = text("TLSv1.3") },
 	};
-	struct xmtrk_since since = { true, { events, 2 } };
+	struct xmtrk_since since = { true, { events, 2 }, &closed };
 	struct xmtrk_reply r = { 0 };
 
 	(void)state;
@@ -356,7 +365,8 @@ what_happened_since_is_shown(void **state)
 	    "state=accepted size=0 tracked=revoked mtrk=no from=\r\n"
 	    "250-2.0.0 recipient to=b@c code=250 text=Ok\r\n"
 	    "250-2.0.0 status time=2026-11-22T02:09:20.000Z action=relayed "
-	    "status=2.1.9 to=b@c mta=mx.c address=192.0.2.1 tls=TLSv1.3 "
+	    "status=2.1.9 last_attempt=2026-11-22T02:09:20.000Z to=b@c "
+	    "mta=mx.c address=192.0.2.1 tls=TLSv1.3 "
 	    "text=250+20ok\r\n"
 	    "250-2.0.0 event time=2026-11-22T02:09:10.000Z action=delayed "
 	    "status=4.4.1 until=2026-11-22T02:09:20.000Z to=b@c "
@@ -365,6 +375,80 @@ what_happened_since_is_shown(void **state)
 	    "status=2.0.0 to=b@c mta=mx.c address=192.0.2.1 tls=TLSv1.3 "
 	    "text=250+20ok\r\n"
 	    "250 2.0.0 end count=5\r\n");
+}
+
+/* Does the answer hold what only some may see? */
+static bool
+shows(const struct status_view *view, const char *what)
+{
+	struct mail_recipient to = { text("b@c"), 250, text("Ok") };
+	struct mail_record m = { .envid = text("x1@h"),
+		.outcome = OUTCOME_ACCEPTED,
+		.recipient_count = 1,
+		.recipients = &to };
+	struct history_event e = { .time = 1795313360000,
+		.source = SOURCE_LOG,
+		.action = ACTION_RELAYED,
+		.original = text("b@c"),
+		.recipient = text("hidden@c"),
+		.remote_mta = text("store.example.lan"),
+		.remote_address = text("10.0.0.1"),
+		.reply = text("250 store.example.lan took it") };
+	struct xmtrk_since since = { false, { &e, 1 }, view };
+	struct xmtrk_reply r = { 0 };
+	bool found;
+
+	xmtrk_show(&r, &m, &since);
+	check_lines(&r, 4);
+	found = memmem(r.data, r.len, what, strlen(what)) != NULL;
+	xmtrk_reply_free(&r);
+	return found;
+}
+
+static void
+what_the_operator_hides_is_not_shown(void **state)
+{
+	char *const items[] = { "10.0.0.0/8", "example.lan" };
+	struct inner_hosts *inner = inner_hosts_new(items, LEN(items));
+	struct status_view view = { .is_inner = inner_host_match,
+		.arg = inner };
+
+	(void)state;
+	assert_non_null(inner);
+	assert_false(shows(&view, "hidden"));
+	assert_false(shows(&view, "example.lan"));
+	assert_false(shows(&view, "10.0.0.1"));
+	view.reveal_aliases = true;
+	assert_true(shows(&view, " final=hidden@c"));
+	assert_false(shows(&view, "example.lan"));
+	view.reveal_aliases = false;
+	view.reveal_hosts = true;
+	assert_false(shows(&view, "hidden"));
+	assert_true(shows(&view, " mta=store.example.lan address=10.0.0.1 "));
+	inner_hosts_free(inner);
+}
+
+static void
+what_follows_too_many_lines_is_left_out(void **state)
+{
+	enum { MANY = 20000 };
+	struct mail_record m = { .envid = text("x1@h") };
+	struct history_event *events = calloc(MANY, sizeof(*events));
+	struct xmtrk_since since = { false, { events, MANY }, &closed };
+	struct xmtrk_reply r = { 0 };
+
+	(void)state;
+	assert_non_null(events);
+	for (size_t i = 0; i < MANY; i++)
+		events[i] = (struct history_event){ .time = i,
+			.source = SOURCE_LOG,
+			.action = ACTION_DELAYED,
+			.original = text("b@c") };
+	xmtrk_show(&r, &m, &since);
+	check_lines(&r, 12000);
+	assert_non_null(memmem(r.data, r.len, "count=12000 more=yes", 20));
+	xmtrk_reply_free(&r);
+	free(events);
 }
 
 static void
@@ -408,12 +492,12 @@ long_messages_take_several_lines(void **state)
 
 	(void)state;
 	xmtrk_show(&r, &m, &nothing_since);
-	check_lines(&r, 7);
+	check_lines(&r, 8);
 	assert_non_null(memmem(r.data, r.len, " cut=from\r\n", 11));
 	assert_non_null(memmem(r.data, r.len, " cut=text,to\r\n", 14));
 	assert_non_null(memmem(r.data, r.len, " cut=text\r\n", 11));
 	assert_null(memmem(r.data, r.len, " cut=id", 7));
-	assert_non_null(memmem(r.data, r.len, "end count=7\r\n", 13));
+	assert_non_null(memmem(r.data, r.len, "end count=8\r\n", 13));
 	xmtrk_reply_free(&r);
 }
 
@@ -501,6 +585,8 @@ main(void)
 		cmocka_unit_test(a_cut_leaves_whole_characters),
 		cmocka_unit_test(a_message_is_shown_with_its_recipients),
 		cmocka_unit_test(what_happened_since_is_shown),
+		cmocka_unit_test(what_the_operator_hides_is_not_shown),
+		cmocka_unit_test(what_follows_too_many_lines_is_left_out),
 		cmocka_unit_test(a_revocation_is_confirmed),
 		cmocka_unit_test(long_messages_take_several_lines),
 		cmocka_unit_test(a_token_is_spelled_out),
