@@ -88,7 +88,9 @@ class FalseTracker(Server):
         self.lines = []
         self.secured = []
         self.connections = 0
-        self.listener = socket.create_server((address, port))
+        self.listener = socket.create_server(
+            (address, port), family=socket.AF_INET6 if ":" in address
+            else socket.AF_INET)
         self.port = self.listener.getsockname()[1]
         self.thread = threading.Thread(target=self.serve, daemon=True)
 
