@@ -10,7 +10,10 @@ Waybill(directory, msa, **options)
     msa      a peer with .host and .port, or None for a port nobody serves
     options  sections of waybill.conf as dictionaries (auth, tracking, vault,
              limits, log, msa_section, tls), top for what stands outside
-             of sections; values are strings, numbers, booleans or lists.
+             of sections; values are strings, numbers, booleans, lists, or
+             dictionaries for what is nested.
+             track={} starts the tracker; feed="postfix" or "exim" follows
+             the log of msa, with the options of a dictionary feed_section.
              users={"alice": "secret", ...} become the private sasldb;
              authority and names for the certificate; env for waybilld.
 
@@ -26,6 +29,9 @@ by root, its children run as users that every Debian has.
     .login("alice")        an smtplib client, in TLS and logged in
     .submit(...)           one message; the reply to its end
     .cli("token", id)      the waybill command as alice: parsed JSON
+    .track(id)             waybill track: exit status and parsed JSON
+    .wait_track(test, id)  the first such JSON that passes the test
+    .history(id)           the events that XMTRK SHOW tells
     .ctl("status")         waybillctl
     .stop()                SIGTERM; raises Unclean if a process stays behind
                            or the log holds a sanitizer's report
@@ -58,7 +64,8 @@ USERS = {"alice": "alice's secret", "carol": "carol's secret"}
 
 # Distinct users that every Debian has, for a daemon started by root.
 RUN_AS = {"user_proxy": "nobody", "user_auth": "games",
-          "user_keeper": "backup"}
+          "user_keeper": "backup", "user_feed": "news",
+          "user_track": "uucp"}
 
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error: |"
                        r"WARNING: \w+Sanitizer")
@@ -121,10 +128,16 @@ def conf_value(value):
     return f'"{text}"'
 
 
+def conf_option(name, value):
+    if isinstance(value, dict):
+        return conf_section(name, value)
+    return f"{name} = {conf_value(value)}\n"
+
+
 def conf_section(name, options, title=None):
     head = f'{name} "{title}"' if title else name
     return "".join([head, " {\n",
-                    *(f"\t{key} = {conf_value(value)}\n"
+                    *("\t" + conf_option(key, value)
                       for key, value in options.items()), "}\n"])
 
 
@@ -137,7 +150,7 @@ class Waybill(Peer):
 
     def __init__(self, directory, msa=None, users=None, authority=None,
                  names=(HOSTNAME, "localhost"), env=None, top=None,
-                 tls=None, build=None, **sections):
+                 tls=None, build=None, track=None, feed=None, **sections):
         super().__init__(directory)
         self.users = USERS if users is None else users
         self.build = open_build(pathlib.Path(build or build_directory()))
@@ -150,7 +163,10 @@ class Waybill(Peer):
         if os.geteuid() == 0:
             self.top = {**RUN_AS, **self.top}
         self.sections = sections
+        self.track_section, self.feed = track, feed
         self.ports = {"submission": free_port(), "submissions": free_port()}
+        if track is not None:
+            self.ports["track"] = free_port()
         self.authority = authority
         self.conf = self.dir / "waybill.conf"
         self.log = self.dir / "output"
@@ -169,6 +185,9 @@ class Waybill(Peer):
         self.sasldb = Sasldb(self.dir / "sasldb", HOSTNAME)
         for user, password in self.users.items():
             self.sasldb.add(user, password)
+        (self.dir / "feed").mkdir()
+        if os.geteuid() == 0:
+            shutil.chown(self.dir / "feed", self.top["user_feed"])
         self.write_conf()
 
     def certificate(self, names):
@@ -203,14 +222,26 @@ class Waybill(Peer):
                                   "sasl": sasl, "penalty_max": "0",
                                   **section("auth", {})}),
             conf_section("msa", {"address": host, "port": port,
-                                 **section("msa_section", {})}, "main"),
+                                 **section("msa_section", {}),
+                                 **self.feed_section()}, "main"),
             conf_section("tracking", section("tracking", {})),
             conf_section("vault", {"path": self.dir / "vault",
                                    "keys": self.dir / "keys",
                                    **section("vault", {})}),
             conf_section("limits", section("limits", {})),
             conf_section("log", {"level": "debug", **section("log", {})})]
+        if self.track_section is not None:
+            parts.append(conf_section("track", {
+                "address": "127.0.0.1", "port": self.ports["track"],
+                **self.track_section}))
         return "".join(parts)
+
+    def feed_section(self):
+        if self.feed is None:
+            return {}
+        return {"log": {"file": self.msa.log, "format": self.feed,
+                        "state": self.dir / "feed" / "main",
+                        **self.sections.get("feed_section", {})}}
 
     def addresses(self):
         return ["127.0.0.1", "::1"] if socket.has_ipv6 and \
@@ -437,6 +468,35 @@ class Waybill(Peer):
             raise PeerFailed(f"waybill {words}: status {done.returncode}: "
                              f"{done.stderr}\n{self.log_tail()}")
         return json.loads(done.stdout)
+
+    def track(self, name, *words, user="alice"):
+        """waybill track at this tracker: exit status and parsed JSON."""
+        done = self.run_cli("--json", "--connect",
+                            f"127.0.0.1:{self.ports['track']}", "track",
+                            *words, name, user=user)
+        if done.stdout == "":
+            raise PeerFailed(f"waybill track {name}: status "
+                             f"{done.returncode}: {done.stderr}\n"
+                             f"{self.log_tail()}")
+        return done.returncode, json.loads(done.stdout.splitlines()[-1])
+
+    def wait_track(self, test, name, timeout=20.0, user="alice"):
+        """Ask until the answer passes the test; the answer."""
+        seen = []
+
+        def look():
+            status, told = self.track(name, user=user)
+            seen[:] = [status, told]
+            return told if test(told) else None
+        try:
+            return wait_until(look, timeout, f"the end of {name}")
+        except PeerFailed as error:
+            raise PeerFailed(f"{error}; the last answer was {seen}\n"
+                             f"{self.log_tail()}") from error
+
+    def history(self, name, user="alice"):
+        """The events that XMTRK SHOW tells."""
+        return self.cli("show", name, user=user)["events"]
 
     def check_certifier(self, parameters, user="alice"):
         """The A fetched for this MAIL's ENVID hashes to its MTRK; A."""
