@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -92,6 +93,17 @@ clients_listen(struct event_base *base, int fd, clients_fn *fn, void *arg)
 	l->rest = evtimer_new(base, clients_on_rest, l);
 	if (l->event == NULL || l->rest == NULL)
 		fatal("out of memory");
+}
+
+void
+clients_open_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
 }
 
 void

@@ -15,6 +15,9 @@ typedef void clients_fn(void *arg, int fd, const struct sockaddr_storage *peer);
 /* Take over fd, a listening socket; do not accept yet. */
 void clients_listen(struct event_base *, int fd, clients_fn *, void *arg);
 
+/* As many descriptors as the system lets this process have. */
+void clients_open_files(void);
+
 /* Accept on all of them, and stop for ever. */
 void clients_begin(void);
 void clients_stop(void);

@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <openssl/crypto.h>
 
 #include "common/child.h"
+#include "common/clients.h"
 #include "common/clock.h"
 #include "common/link.h"
 #include "common/log.h"
@@ -242,17 +242,6 @@ proxy_msa_context(void)
 }
 
 static void
-proxy_open_files(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-}
-
-static void
 proxy_start(struct child_start *start)
 {
 	int snapshot = child_take_fd(start, "snapshot");
@@ -266,7 +255,7 @@ proxy_start(struct child_start *start)
 	    "waybill-proxy", &worker.conf->log, child_take_fd(start, "log"));
 	/* Keys and passwords stay out of core files. */
 	prctl(PR_SET_DUMPABLE, 0);
-	proxy_open_files();
+	clients_open_files();
 	tzset();
 	worker.base = event_base_new();
 	if (worker.base == NULL)
