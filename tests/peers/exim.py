@@ -22,10 +22,10 @@ keep_environment = LD_LIBRARY_PATH
 spool_directory = {dir}/spool
 log_file_path = {dir}/log/%slog
 primary_hostname = exim.example.test
-qualify_domain = example.test
+qualify_domain = {domain}
 daemon_smtp_ports = {ports}
 local_interfaces = 127.0.0.1
-domainlist ours = example.test
+domainlist ours = {domain}
 domainlist routed = {domains}
 acl_smtp_rcpt = check_recipient
 acl_smtp_data = take
@@ -102,6 +102,7 @@ class Exim(Peer):
     filtered   the port of a content filter, which gives the mail back to
                port .back
     cert, key  for STARTTLS
+    domain     of its mailboxes
     retry      the rule by which deferred mail is tried again
     """
 
@@ -109,9 +110,10 @@ class Exim(Peer):
 
     def __init__(self, directory, users=("alice", "bob", "carol"),
                  settings="", port=None, routes=None, aliases=None,
-                 filtered=None, cert=None, key=None, retry="F,1h,1m"):
+                 filtered=None, cert=None, key=None, retry="F,1h,1m",
+                 domain="example.test"):
         super().__init__(directory, port)
-        self.users = users
+        self.users, self.domain = users, domain
         self.settings = settings
         self.routes, self.aliases = routes or {}, aliases or {}
         self.filtered, self.retry = filtered, retry
@@ -159,8 +161,9 @@ class Exim(Peer):
         self.conf.write_text(CONFIGURATION.format(
             user=USER, program=self.program, dir=self.dir, port=self.port,
             ports=" : ".join(map(str, ports)), tls=tls, retry=self.retry,
-            domains=" : ".join(self.routes), filtered=self.filtered or 0,
-            settings=self.settings, users=" : ".join(self.users)))
+            domains=" : ".join(self.routes), domain=self.domain,
+            filtered=self.filtered or 0, settings=self.settings,
+            users=" : ".join(self.users)))
         self.conf.chmod(0o644)
 
     def environment(self):

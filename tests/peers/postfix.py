@@ -30,6 +30,7 @@ class Postfix(Peer):
     """Postfix as the MSA.
 
     users      mailboxes user@example.test; others are unknown (550)
+    domain     another one than example.test
     xclient    hosts that may send XCLIENT ("" for nobody)
     xforward   hosts that may send XFORWARD
     tls        None, "starttls" (offered and demanded) or "implicit"
@@ -49,9 +50,10 @@ class Postfix(Peer):
     def __init__(self, directory, users=("alice", "bob", "carol"),
                  xclient="127.0.0.1", xforward="127.0.0.1", tls=None,
                  cert=None, key=None, settings=None, smtpd=None, port=None,
-                 routes=None, aliases=None, local=None, filtered=None):
+                 routes=None, aliases=None, local=None, filtered=None,
+                 domain=DOMAIN):
         super().__init__(directory, port)
-        self.users = users
+        self.users, self.domain = users, domain
         self.routes, self.aliases = routes or {}, aliases or {}
         self.local, self.filtered = local or {}, filtered
         self.back = free_port() if filtered else None
@@ -87,7 +89,7 @@ class Postfix(Peer):
         self.mail.mkdir()
         os.chown(self.mail, nobody.pw_uid, nobody.pw_gid)
         (self.conf / "mailboxes").write_text("".join(
-            f"{user}@{DOMAIN} {user}/\n" for user in self.users))
+            f"{user}@{self.domain} {user}/\n" for user in self.users))
         (self.conf / "transport").write_text(
             f"{FAILS} fail:\n{WAITS} smtp:[127.0.0.1]:1\n" + "".join(
                 f"{domain} smtp:[127.0.0.1]:{port}\n"
@@ -122,7 +124,7 @@ class Postfix(Peer):
             "maillog_file": self.log,
             "maillog_file_prefixes": self.dir,
             "inet_interfaces": "127.0.0.1", "inet_protocols": "ipv4",
-            "myhostname": "msa." + DOMAIN, "mydomain": DOMAIN,
+            "myhostname": "msa." + self.domain, "mydomain": self.domain,
             "mydestination": LOCAL if self.local else "",
             "mynetworks": "127.0.0.0/8", "local_recipient_maps": "",
             "alias_maps":
@@ -133,7 +135,7 @@ class Postfix(Peer):
             "virtual_alias_maps": f"texthash:{self.conf}/aliases",
             "content_filter":
             f"smtp:[127.0.0.1]:{self.filtered}" if self.filtered else "",
-            "virtual_mailbox_domains": DOMAIN,
+            "virtual_mailbox_domains": self.domain,
             "virtual_mailbox_maps": f"texthash:{self.conf}/mailboxes",
             "virtual_mailbox_base": self.mail,
             "virtual_uid_maps": f"static:{nobody.pw_uid}",
@@ -160,7 +162,7 @@ class Postfix(Peer):
             "smtpd_client_connection_count_limit": "0",
             "smtpd_client_connection_rate_limit": "0",
             "smtpd_recipient_limit": "2000", "line_length_limit": "4096",
-            "bounce_notice_recipient": f"bob@{DOMAIN}",
+            "bounce_notice_recipient": f"bob@{self.domain}",
             **self.settings}
         (self.conf / "main.cf").write_text("".join(
             f"{name} = {value}\n" for name, value in values.items()))
