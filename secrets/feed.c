@@ -29,7 +29,9 @@ struct feed_job {
 	bool searched;
 	struct queue_search search;
 	struct queue_pendings pendings;
-	struct envid_parts parts;   /* the message that the item is about */
+	struct queue_window
+	    *found;		  /* of the search: what the item's id means */
+	struct envid_parts parts; /* the message that the item is about */
 	struct envid_parts counted; /* the message whose events were */
 	size_t events, room_at;
 	struct events full; /* being read, to make room */
@@ -91,6 +93,17 @@ events_here(const struct feed_job *f)
 	return (struct events_of){ f->job.vault, f->job.account, f->parts };
 }
 
+/* The log speaks of the message under this id: who claims it later waits. */
+static int
+tell(struct feed_job *f)
+{
+	if (f->found->told)
+		return 0;
+	f->found->told = true;
+	f->written = true;
+	return queue_window_put(f->job.vault, &f->pendings, f->hash, f->found);
+}
+
 static void
 status_put(struct feed_job *f)
 {
@@ -100,7 +113,7 @@ status_put(struct feed_job *f)
 		item_end(f, FEED_FULL);
 		return;
 	}
-	if (events_put(&of, &f->item.event) == -1) {
+	if (tell(f) == -1 || events_put(&of, &f->item.event) == -1) {
 		item_end(f, FEED_UNAVAILABLE);
 		return;
 	}
@@ -244,10 +257,14 @@ search_start(struct feed_job *f, struct octets queue_id, enum feed_state state)
 static void
 item_join(struct feed_job *f)
 {
-	struct queue_window w = { f->parts, f->item.time, 0 };
+	/* The MSA says so itself: what was claimed before counts for less. */
+	struct queue_window w = { .parts = f->parts,
+		.since = f->item.time,
+		.claimed = f->item.time };
 
 	for (size_t i = 0; i < f->search.count; i++)
-		if (record_is_same(&f->search.windows[i].parts, &f->parts)) {
+		if (f->search.windows[i].told &&
+		    record_is_same(&f->search.windows[i].parts, &f->parts)) {
 			item_end(f, FEED_STORED);
 			return;
 		}
@@ -258,14 +275,14 @@ item_join(struct feed_job *f)
 static void
 item_found(struct feed_job *f)
 {
-	const struct queue_window *w =
-	    queue_search_at(&f->search, f->item.time);
+	struct queue_window *w = queue_search_at(&f->search, f->item.time);
 	struct vault *v = f->job.vault;
 
 	if (w == NULL || w->parts.time + v->retention < vault_now(v)) {
 		item_end(f, f->search.failed ? FEED_UNAVAILABLE : FEED_UNKNOWN);
 		return;
 	}
+	f->found = w;
 	f->parts = w->parts;
 	switch ((enum feed_kind)f->item.kind) {
 	case FEED_STATUS:

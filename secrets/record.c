@@ -79,7 +79,7 @@ static const struct {
 	    1 + SEAL_HASH_LEN + RECORD_ACCOUNT_LEN },
 	{ RECORD_BY_ENVID, RECORD_INDEX_LEN,
 	    1 + SEAL_HASH_LEN + RECORD_ACCOUNT_LEN },
-	{ RECORD_BY_QUEUE_ID, RECORD_INDEX_LEN, 1 + SEAL_HASH_LEN },
+	{ RECORD_BY_QUEUE_ID, RECORD_WINDOW_LEN, 1 + SEAL_HASH_LEN },
 	{ RECORD_BY_CERTIFIER, RECORD_INDEX_LEN, 1 + SEAL_HASH_LEN },
 };
 
@@ -113,12 +113,48 @@ record_indexed(struct octets index, uint8_t key[RECORD_KEY_LEN])
 	return 0;
 }
 
+enum { QUEUE_CLAIM = 'c', QUEUE_WINDOW = 'w', CLAIM_TIME_LEN = 6 };
+
+#define CLAIM_TIME_MASK ((1ull << 8 * CLAIM_TIME_LEN) - 1)
+
 void
-record_window(
-    const uint8_t index[RECORD_INDEX_LEN], uint8_t out[RECORD_WINDOW_LEN])
+record_claim(const uint8_t hash[SEAL_HASH_LEN], uint64_t claimed,
+    const uint8_t key[RECORD_KEY_LEN], uint8_t out[RECORD_CLAIM_LEN])
 {
-	memcpy(out, index, RECORD_INDEX_LEN);
-	out[RECORD_INDEX_LEN] = 'w';
+	*out++ = RECORD_BY_QUEUE_ID;
+	memcpy(out, hash, SEAL_HASH_LEN);
+	out += SEAL_HASH_LEN;
+	*out++ = QUEUE_CLAIM;
+	put_be(out, CLAIM_TIME_LEN, ~claimed & CLAIM_TIME_MASK);
+	memcpy(out + CLAIM_TIME_LEN, key + 1, RECORD_KEY_LEN - 1);
+}
+
+void
+record_window(const uint8_t hash[SEAL_HASH_LEN],
+    const uint8_t key[RECORD_KEY_LEN], uint8_t out[RECORD_WINDOW_LEN])
+{
+	*out++ = RECORD_BY_QUEUE_ID;
+	memcpy(out, hash, SEAL_HASH_LEN);
+	out += SEAL_HASH_LEN;
+	*out++ = QUEUE_WINDOW;
+	memcpy(out, key + 1, RECORD_KEY_LEN - 1);
+}
+
+size_t
+record_queue_key(
+    struct octets key, uint8_t record[RECORD_KEY_LEN], uint64_t *claimed)
+{
+	const uint8_t *kind = key.data + 1 + SEAL_HASH_LEN;
+
+	*claimed = 0;
+	if (key.len == RECORD_CLAIM_LEN && *kind == QUEUE_CLAIM)
+		*claimed = ~get_be(kind + 1, CLAIM_TIME_LEN) & CLAIM_TIME_MASK;
+	else if (key.len != RECORD_WINDOW_LEN || *kind != QUEUE_WINDOW)
+		return 0;
+	record[0] = RECORD_TAG;
+	memcpy(record + 1, key.data + key.len - (RECORD_KEY_LEN - 1),
+	    RECORD_KEY_LEN - 1);
+	return key.len;
 }
 
 void

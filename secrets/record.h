@@ -17,13 +17,14 @@ enum {
 	RECORD_TAG = 'r',
 	RECORD_BY_MESSAGE_ID = 'm', /* hash under the account's key */
 	RECORD_BY_ENVID = 'e',	    /* a client's own; the vault's key */
-	RECORD_BY_QUEUE_ID = 'q',   /* MSA and queue id; the vault's key */
+	RECORD_BY_QUEUE_ID = 'i',   /* MSA and queue id; the vault's key */
 	RECORD_BY_CERTIFIER = 'b',  /* a client's ENVID, and B; the vault's */
 	RECORD_EVENT = 'h',	    /* hash of one under the account's key */
 	RECORD_REVOKED = 'x',	    /* nobody may track it any more */
 	RECORD_ACCOUNT_LEN = 5,
 	RECORD_KEY_LEN = 1 + RECORD_ACCOUNT_LEN + 6 + 4,
 	RECORD_INDEX_LEN = 1 + SEAL_HASH_LEN + RECORD_KEY_LEN - 1,
+	RECORD_CLAIM_LEN = RECORD_INDEX_LEN + 1 + 6,
 	RECORD_WINDOW_LEN = RECORD_INDEX_LEN + 1,
 	RECORD_EVENT_LEN = RECORD_KEY_LEN + SEAL_HASH_LEN
 };
@@ -51,11 +52,21 @@ void record_index(uint8_t tag, const uint8_t hash[SEAL_HASH_LEN],
 int record_indexed(struct octets index, uint8_t key[RECORD_KEY_LEN]);
 
 /*
- * Beside the index of a queue id: from when to when it means that message. It
- * comes right behind the index, so that downwards it is met first.
+ * A queue id that a message was settled under at a time (ms since 1970), and
+ * what the log has said of both since. Downwards all that the log spoke of
+ * come first, then the claims, the earliest first, so that no number of later
+ * ones stands before it.
  */
-void record_window(
-    const uint8_t index[RECORD_INDEX_LEN], uint8_t out[RECORD_WINDOW_LEN]);
+void record_claim(const uint8_t hash[SEAL_HASH_LEN], uint64_t claimed,
+    const uint8_t key[RECORD_KEY_LEN], uint8_t out[RECORD_CLAIM_LEN]);
+void record_window(const uint8_t hash[SEAL_HASH_LEN],
+    const uint8_t key[RECORD_KEY_LEN], uint8_t out[RECORD_WINDOW_LEN]);
+/*
+ * Which of both a key is, as its length: with the record's key, and of a
+ * claim its time. 0 for another key.
+ */
+size_t record_queue_key(
+    struct octets key, uint8_t record[RECORD_KEY_LEN], uint64_t *claimed);
 
 /* Where it stands that the message was revoked. */
 void record_revoked(const struct envid_parts *, uint8_t key[RECORD_KEY_LEN]);

@@ -20,15 +20,20 @@ vault_now(const struct vault *v)
 }
 
 bool
-vault_knows(const struct vault *v, const struct ticket *ticket)
+vault_knows(struct vault *v, const struct ticket *ticket)
 {
 	struct log_line line;
+	uint64_t withheld;
 
 	if (ticket_check(ticket, v->owner.ticket_key, vault_now(v) / 1000) == 0)
 		return true;
+	if (!seldom_may(&v->ticket_lines, vault_now(v), &withheld))
+		return false;
 	log_begin(&line, LOG_IS_WARNING, "ticket-refused");
 	log_session(&line, ticket->session);
 	log_text(&line, "user", ticket->account);
+	if (withheld != 0)
+		log_number(&line, "withheld", (int64_t)withheld);
 	log_end(&line);
 	return false;
 }
@@ -278,13 +283,13 @@ vault_status(const struct vault *v, char *out, size_t size)
 	snprintf(out, size,
 	    "mints=%" PRIu64 " settles=%" PRIu64 " forgets=%" PRIu64
 	    " lists=%" PRIu64 " tokens=%" PRIu64 " events=%" PRIu64
-	    " statuses=%" PRIu64 " accounts=%" PRIu64 " batches=%" PRIu64
-	    " largest_batch=%" PRIu64
+	    " statuses=%" PRIu64 " contested_ids=%" PRIu64 " accounts=%" PRIu64
+	    " batches=%" PRIu64 " largest_batch=%" PRIu64
 	    " described=%zu families=%zu free_bytes=%" PRId64
 	    " clock_doubted=%d",
 	    v->mints, v->settles, v->forgets, v->lists, v->tokens, v->events,
-	    v->statuses, v->accounts.next_number - 1, v->group.batches,
-	    v->group.largest, v->described.count, days,
+	    v->statuses, v->contested, v->accounts.next_number - 1,
+	    v->group.batches, v->group.largest, v->described.count, days,
 	    store_free_octets(v->store),
 	    v->timeline.doubted || is_behind(v, vault_now(v)));
 }

@@ -20,8 +20,9 @@ struct vault_settings {
 	const char *path;
 	const char *keys;
 	const char *hostname;
-	int64_t min_free;   /* octets */
-	uint64_t retention; /* ms */
+	int64_t min_free;	 /* octets */
+	uint64_t retention;	 /* ms */
+	uint64_t queue_lifetime; /* ms: the longest an MSA keeps a message */
 	uint32_t mints_unfinished;
 	bool random; /* certifier */
 	bool remember_message_id;

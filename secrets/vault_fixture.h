@@ -103,6 +103,7 @@ fx_settings(const char *dir)
 		.keys = fx.keys,
 		.hostname = "mail.example.com",
 		.retention = 10 * FIXTURE_DAY,
+		.queue_lifetime = 5 * FIXTURE_DAY,
 		.mints_unfinished = 100,
 		.remember_message_id = true,
 		.remember_recipients = true,

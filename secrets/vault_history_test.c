@@ -109,6 +109,126 @@ a_settle_sent_again_does_not_open_an_id_that_ended(void **state)
 	    feed_one(a_status("Q1", fx.now + 5000, ACTION_FAILED)), "1");
 }
 
+/* Who took a proxy over settles a message of its own under another's id. */
+static void
+a_later_claim_gets_nothing_of_a_message_in_its_life(void **state)
+{
+	struct mail_record forged;
+	struct minted held;
+	uint64_t start;
+	char text[512];
+
+	(void)state;
+	fx_open();
+	/* minted before the message that it wants to be */
+	held = fx_mint("mallory");
+	fx.now += 5000;
+	settled("alice", "<1@x>", "Q1");
+	start = fx.now;
+	fx.now += 10;
+	forged = fx_record("mallory", &held, "<2@x>");
+	forged.queue_id = fx_text("Q1");
+	forged.time = 0;
+	assert_int_equal(fx_settle_as(&forged), KEEPER_OK);
+	for (int i = 0; i < 2; i++) {
+		settled("mallory", "<3@x>", "Q1");
+		assert_string_equal(
+		    feed_one(a_status("Q1", start + 1000, ACTION_DELAYED)),
+		    "0");
+		/* it is queued, and tried again for days */
+		assert_string_equal(
+		    feed_one(a_status(
+			"Q1", start + 4 * FIXTURE_DAY, ACTION_DELAYED)),
+		    "0");
+	}
+	vault_status(fx.vault, text, sizeof(text));
+	assert_non_null(strstr(text, " contested_ids=2 "));
+	assert_string_equal(feed_end("Q1", start + 4 * FIXTURE_DAY + 1), "0");
+	assert_int_equal(events_of("alice", "<1@x>"), 2);
+	assert_int_equal(events_of("mallory", "<2@x>"), 0);
+	assert_int_equal(events_of("mallory", "<3@x>"), 0);
+	/* the same lines fed again after its end */
+	assert_string_equal(
+	    feed_one(a_status("Q1", start + 1000, ACTION_DELAYED)), "0");
+	assert_int_equal(events_of("alice", "<1@x>"), 2);
+	assert_int_equal(events_of("mallory", "<2@x>"), 0);
+}
+
+static void
+very_many_claims_do_not_hide_the_first(void **state)
+{
+	(void)state;
+	fx.settings.mints_unfinished = 100000;
+	fx_open();
+	settled("bob", "<0@x>", "Q2"); /* numbers below and above alice's */
+	fx.now += 1000;
+	settled("alice", "<1@x>", "Q1");
+	for (int i = 0; i < 1000; i++) {
+		fx.now++;
+		settled(i % 2 == 0 ? "bob" : "mallory", "<2@x>", "Q1");
+	}
+	assert_string_equal(
+	    feed_one(a_status("Q1", fx.now + 1000, ACTION_DELIVERED)), "0");
+	assert_int_equal(events_of("alice", "<1@x>"), 1);
+}
+
+/* An MSA gives an id again at once, before the feed says that it was over. */
+static void
+a_settle_before_the_end_of_the_last_message_loses_nothing(void **state)
+{
+	struct feed_item items[5];
+	uint64_t start;
+
+	(void)state;
+	fx_open();
+	settled("alice", "<1@x>", "Q1");
+	start = fx.now;
+	fx.now += 10000;
+	settled("bob", "<2@x>", "Q1");
+	items[0] = a_status("Q1", start + 2000, ACTION_DELAYED);
+	items[1] = a_status("Q1", start + 6000, ACTION_RELAYED);
+	items[2] = (struct feed_item){ .kind = FEED_END,
+		.queue_id = fx_text("Q1"),
+		.time = start + 6000 };
+	items[3] = a_status("Q1", start + 11000, ACTION_FAILED);
+	items[4] = (struct feed_item){ .kind = FEED_END,
+		.queue_id = fx_text("Q1"),
+		.time = start + 11000 };
+	for (int i = 0; i < 2; i++) {
+		assert_string_equal(feed(items, 5), "00000");
+		assert_int_equal(events_of("alice", "<1@x>"), 2);
+		assert_int_equal(events_of("bob", "<2@x>"), 1);
+		assert_int_equal(fx.history.events[0].action, ACTION_FAILED);
+	}
+}
+
+/* Without a feed no END is seen; one that starts then finds ids that are. */
+static void
+where_no_end_was_seen_an_id_means_the_message_of_now(void **state)
+{
+	(void)state;
+	fx_open();
+	settled("alice", "<1@x>", "Q1");
+	settled("alice", "<3@x>", "Q3");
+	fx.now += 2 * FIXTURE_DAY;
+	settled("bob", "<2@x>", "Q1");
+	assert_string_equal(
+	    feed_one(a_status("Q1", fx.now + 1000, ACTION_RELAYED)), "0");
+	assert_int_equal(events_of("alice", "<1@x>"), 0);
+	assert_int_equal(events_of("bob", "<2@x>"), 1);
+	/* nobody else claims it: it was held all the time */
+	assert_string_equal(
+	    feed_one(a_status("Q3", fx.now + 1000, ACTION_RELAYED)), "0");
+	assert_int_equal(events_of("alice", "<3@x>"), 1);
+	/* the feed was lost with the last END, for longer than a queue lasts */
+	fx.now += 6 * FIXTURE_DAY;
+	settled("alice", "<4@x>", "Q1");
+	assert_string_equal(
+	    feed_one(a_status("Q1", fx.now + 1000, ACTION_FAILED)), "0");
+	assert_int_equal(events_of("alice", "<4@x>"), 1);
+	assert_int_equal(events_of("bob", "<2@x>"), 1);
+}
+
 static void
 a_message_goes_on_under_another_id(void **state)
 {
@@ -261,6 +381,10 @@ main(void)
 		CASE(unknown_ids_are_told),
 		CASE(an_id_that_comes_back_means_the_later_message),
 		CASE(a_settle_sent_again_does_not_open_an_id_that_ended),
+		CASE(a_later_claim_gets_nothing_of_a_message_in_its_life),
+		CASE(very_many_claims_do_not_hide_the_first),
+		CASE(a_settle_before_the_end_of_the_last_message_loses_nothing),
+		CASE(where_no_end_was_seen_an_id_means_the_message_of_now),
 		CASE(a_message_goes_on_under_another_id),
 		CASE(repeats_make_room),
 		CASE(an_answer_never_gets_too_long),

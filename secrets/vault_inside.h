@@ -8,6 +8,7 @@
 
 #include "common/keeper_messages.h"
 #include "common/messages.h"
+#include "common/seldom.h"
 #include "secrets/accounts.h"
 #include "secrets/certifier.h"
 #include "secrets/envid.h"
@@ -65,6 +66,7 @@ struct vault {
 	size_t tracks; /* under way */
 	size_t jobs;   /* under way */
 	uint64_t retention;
+	uint64_t queue_lifetime;
 	uint32_t mints_unfinished;
 	bool random;
 	bool remember_message_id;
@@ -76,6 +78,8 @@ struct vault {
 	uint64_t reserving; /* reservation in the group; 0: none */
 	struct group_waiter reservation;
 	uint64_t mints, settles, forgets, lists, tokens, events, statuses;
+	uint64_t contested; /* queue ids that two claimed at once */
+	struct seldom contested_lines, ticket_lines;
 };
 
 /*
@@ -108,7 +112,7 @@ void job_read(struct job *, struct wire_in *);
 void vault_say(struct vault *, struct question, unsigned type, uint8_t);
 uint64_t vault_now(const struct vault *);
 /* Is the ticket good now? */
-bool vault_knows(const struct vault *, const struct ticket *);
+bool vault_knows(struct vault *, const struct ticket *);
 bool vault_is_writable(struct vault *);
 /* What an answer says about the store's status. */
 uint8_t vault_status_of(enum store_status);

@@ -359,6 +359,7 @@ vault_set(struct vault *v, const struct vault_settings *set)
 {
 	envid_fqhn(set->hostname, v->fqhn);
 	v->retention = set->retention;
+	v->queue_lifetime = set->queue_lifetime;
 	v->mints_unfinished = set->mints_unfinished;
 	v->random = set->random;
 	v->remember_message_id = set->remember_message_id;

@@ -74,6 +74,7 @@ settings_of(const struct conf *conf)
 		.hostname = conf->hostname,
 		.min_free = conf->vault.min_free,
 		.retention = (uint64_t)conf->tracking.retention,
+		.queue_lifetime = (uint64_t)conf->msa.queue_lifetime,
 		.mints_unfinished = (uint32_t)conf->tracking.mints_unfinished,
 		.random = conf->tracking.certifier == CONF_CERTIFIER_RANDOM,
 		.remember_message_id = remembers(conf, "message-id"),
