@@ -44,6 +44,7 @@ struct link {
 	bool dead; /* with once: it broke */
 	bool freed;
 	bool was_down;
+	bool reset; /* after the frame at hand */
 	unsigned retry_ms;
 	struct event retry;
 	uint64_t last; /* number given to a question */
@@ -130,9 +131,10 @@ on_frame(struct channel *channel, const struct frame_head *head,
 	struct question *question = take_question(link, head->id);
 
 	link->retry_ms = LINK_RETRY_FIRST_MS;
+	link->reset = false;
 	if (question != NULL)
 		tell_answer(question, head->type, body);
-	return 0;
+	return link->reset ? -1 : 0;
 }
 
 static void on_ended(struct channel *, const char *);
@@ -405,6 +407,12 @@ link_tell(struct link *link, unsigned type, const struct wire_out *body)
 
 	if (link_is_up(link))
 		channel_put(&link->channel, &head, body);
+}
+
+void
+link_reset(struct link *link)
+{
+	link->reset = true;
 }
 
 bool

@@ -52,6 +52,13 @@ uint64_t link_ask(struct link *, unsigned type, const struct wire_out *body,
 /* Say something that has no answer; it is lost where the link is down. */
 void link_tell(struct link *, unsigned type, const struct wire_out *body);
 
+/*
+ * The answer that is being told is malformed: whoever sent it is not to be
+ * spoken with. What else was asked there gets type 0, and the link comes back
+ * by itself. Only within link_answer_fn.
+ */
+void link_reset(struct link *);
+
 bool link_is_up(const struct link *);
 
 /* Write what this turn has gathered, on every link; at the end of a turn. */

@@ -151,18 +151,40 @@ keeper_is_silent(struct keeper *k)
 	return false;
 }
 
+/*
+ * Was the answer of the type wanted read to its end? Where it is malformed,
+ * there was none, and none that waits on that link will be believed.
+ */
+static bool
+keeper_understood(struct keeper *k, unsigned type, unsigned wanted,
+    const struct wire_in *body)
+{
+	if (type == 0)
+		return false;
+	if (type == wanted && wire_end(body) == 0)
+		return true;
+	log_error("keeper_malformed",
+	    "the keeper's answer (type %u where %u was due) is malformed", type,
+	    wanted);
+	link_reset(k->link);
+	return false;
+}
+
 static void
 keeper_on_minted(void *arg, uint64_t who, unsigned type, struct wire_in *body)
 {
 	struct keeper *k = arg;
 	struct minted minted = { .status = KEEPER_UNAVAILABLE };
 
-	if (type == MSG_MINTED) {
+	if (type == MSG_MINTED)
 		minted_get(body, &minted);
-		if (wire_end(body) == -1)
-			fatal("the keeper's answer to a mint is malformed");
+	if (keeper_understood(k, type, MSG_MINTED, body)) {
 		k->silent = 0;
-	} else if (++k->silent == KEEPER_SILENT_MAX) {
+		k->answers->minted(k->arg, who, &minted);
+		return;
+	}
+	minted = (struct minted){ .status = KEEPER_UNAVAILABLE };
+	if (++k->silent == KEEPER_SILENT_MAX) {
 		k->silent_since = clock_ms();
 		log_error("keeper_silent",
 		    "the keeper does not answer: "
@@ -238,11 +260,10 @@ keeper_on_settled(
 
 	if (s == NULL)
 		return;
-	if (type == MSG_SETTLED) {
+	if (type == MSG_SETTLED)
 		status = wire_get_u8(body);
-		if (wire_end(body) == -1)
-			fatal("the keeper's answer to a settle is malformed");
-	}
+	if (!keeper_understood(k, type, MSG_SETTLED, body))
+		status = KEEPER_UNAVAILABLE;
 	if (status == KEEPER_UNAVAILABLE) {
 		keeper_settle_later(k, s);
 		return;
@@ -348,11 +369,10 @@ keeper_on_token(void *arg, uint64_t who, unsigned type, struct wire_in *body)
 	struct keeper *k = arg;
 	struct token_answer answer = { .status = KEEPER_UNAVAILABLE };
 
-	if (type == MSG_TOKEN_IS) {
+	if (type == MSG_TOKEN_IS)
 		token_answer_get(body, &answer);
-		if (wire_end(body) == -1)
-			answer.status = KEEPER_UNAVAILABLE;
-	}
+	if (!keeper_understood(k, type, MSG_TOKEN_IS, body))
+		answer.status = KEEPER_UNAVAILABLE;
 	k->answers->token(k->arg, who, &answer);
 }
 
@@ -362,11 +382,10 @@ keeper_on_revoked(void *arg, uint64_t who, unsigned type, struct wire_in *body)
 	struct keeper *k = arg;
 	struct revoke_answer answer = { .status = KEEPER_UNAVAILABLE };
 
-	if (type == MSG_REVOKED) {
+	if (type == MSG_REVOKED)
 		revoke_answer_get(body, &answer);
-		if (wire_end(body) == -1)
-			answer.status = KEEPER_UNAVAILABLE;
-	}
+	if (!keeper_understood(k, type, MSG_REVOKED, body))
+		answer.status = KEEPER_UNAVAILABLE;
 	k->answers->revoked(k->arg, who, &answer);
 }
 

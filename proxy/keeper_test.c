@@ -35,6 +35,7 @@ static struct {
 	unsigned askers;
 	unsigned settles;
 	uint8_t status;
+	unsigned malformed; /* answers still to be so */
 	struct door *door;
 	int fd;
 } there;
@@ -42,6 +43,7 @@ static struct {
 static struct {
 	unsigned stored;
 	unsigned given_up;
+	unsigned unminted;
 } told;
 
 static int
@@ -52,7 +54,24 @@ answer_settle(struct asker *asker, uint64_t id, struct wire_in *body)
 	body->next = body->end;
 	there.settles++;
 	wire_put_u8(&out, there.status);
+	if (there.malformed > 0) {
+		there.malformed--;
+		wire_put_u8(&out, 0);
+	}
 	door_answer(asker->door, asker->number, id, MSG_SETTLED, &out);
+	wire_free(&out);
+	return 0;
+}
+
+static int
+answer_mint(struct asker *asker, uint64_t id, struct wire_in *body)
+{
+	struct wire_out out = { 0 };
+
+	body->next = body->end;
+	there.malformed--;
+	wire_put_u8(&out, 0);
+	door_answer(asker->door, asker->number, id, MSG_MINTED, &out);
 	wire_free(&out);
 	return 0;
 }
@@ -66,6 +85,7 @@ opened(struct asker *asker)
 
 static const struct door_rule rules[] = {
 	{ MSG_SETTLE, answer_settle },
+	{ MSG_MINT, answer_mint },
 	{ 0, NULL },
 };
 
@@ -123,7 +143,17 @@ on_settled(void *arg, uint64_t who, bool stored)
 		told.given_up++;
 }
 
-static const struct keeper_answers answers = { .settled = on_settled };
+static void
+on_minted(void *arg, uint64_t who, const struct minted *minted)
+{
+	(void)arg;
+	assert_int_equal(who, 7);
+	assert_int_equal(minted->status, KEEPER_UNAVAILABLE);
+	told.unminted++;
+}
+
+static const struct keeper_answers answers = { .settled = on_settled,
+	.minted = on_minted };
 
 static bool
 settle(uint64_t who, size_t octets)
@@ -146,6 +176,7 @@ setup(void **state)
 	memset(&told, 0, sizeof(told));
 	conf.run_dir = directory;
 	conf.tracking.settle_timeout = 2000;
+	conf.tracking.mint_timeout = 2000;
 	keeper_open(&keeper, base, &conf, &answers, NULL);
 	return 0;
 }
@@ -227,6 +258,26 @@ what_is_refused_is_not_tried_again(void **state)
 	assert_false(settle(2, WIRE_BODY_MAX));
 }
 
+static void
+a_malformed_answer_ends_the_link_and_is_none(void **state)
+{
+	const struct mint mint = { .untracked = 1 };
+
+	(void)state;
+	keeper_comes();
+	there.malformed = 1;
+	assert_true(settle(1, 100));
+	turns_until(&told.given_up, 1);
+	turns_until(&there.askers, 2);
+	turns_until_stored();
+	assert_int_equal(told.stored, 0);
+	there.malformed = 1;
+	assert_true(keeper_mint(&keeper, &mint, 7));
+	turns_until(&told.unminted, 1);
+	turns_until(&there.askers, 3);
+	assert_int_equal(there.malformed, 0);
+}
+
 int
 main(void)
 {
@@ -241,6 +292,9 @@ main(void)
 		    what_could_not_be_stored_is_tried_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    what_is_refused_is_not_tried_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    a_malformed_answer_ends_the_link_and_is_none, setup,
+		    teardown),
 	};
 	int failed;
 
