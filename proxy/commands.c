@@ -160,7 +160,7 @@ command_greeted(struct session *s, const char *args, size_t len)
 		return false;
 	}
 	if (s->state == SESSION_MAIL && s->msa != NULL)
-		upstream_send(s, REPLY_TO_OURS, "RSET\r\n", 6);
+		upstream_send(s, REPLY_TO_OUR_RSET, "RSET\r\n", 6);
 	if ((s->state & IN_TRANSACTION) != 0) {
 		envelope_abandon(s);
 		session_enter(s, SESSION_IDLE);

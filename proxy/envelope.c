@@ -10,6 +10,7 @@
 #include "proxy/caps.h"
 #include "proxy/message.h"
 #include "proxy/msa.h"
+#include "proxy/redial.h"
 #include "proxy/rewrite.h"
 #include "proxy/session.h"
 #include "proxy/worker.h"
@@ -90,6 +91,7 @@ envelope_mail(struct session *s, const char *args, size_t len)
 	}
 	s->mail->mint = tracking_mint(s) ? MINT_ASKED : s->mail->mint;
 	upstream_want(s);
+	redial_begin(s);
 	upstream_arm(s); /* no longer idle: it is not given back */
 	envelope_go(s);
 }
@@ -200,6 +202,16 @@ envelope_log_no_msa(const struct session *s)
 	log_end(&l);
 }
 
+static const char *
+envelope_no_msa_reply(const struct session *s)
+{
+	if (strncmp(s->msa_trouble, MSA_NO_IDENTITY, strlen(MSA_NO_IDENTITY)) ==
+	    0)
+		return "451 4.3.5 The mail server does not let this proxy say "
+		       "who you are; its administrator has to";
+	return "451 4.4.1 The mail server cannot be reached, try again later";
+}
+
 void
 envelope_go(struct session *s)
 {
@@ -211,9 +223,7 @@ envelope_go(struct session *s)
 		return;
 	if (s->msa == NULL) {
 		envelope_log_no_msa(s);
-		envelope_refuse_mail(s,
-		    "451 4.4.1 The mail server cannot be "
-		    "reached, try again later");
+		envelope_refuse_mail(s, envelope_no_msa_reply(s));
 	} else if (t->mint == MINT_GIVEN_UP &&
 	    s->w->conf->tracking.without_vault == CONF_WITHOUT_VAULT_DEFER) {
 		envelope_refuse_mail(s,

@@ -179,14 +179,6 @@ message_ended(struct session *s)
 }
 
 static void
-message_log_tls(const struct session *s, struct log_line *l)
-{
-	SSL *ssl = s->client == NULL ? NULL : stream_ssl(s->client);
-
-	log_text(l, "tls", ssl == NULL ? "gone" : SSL_get_version(ssl));
-}
-
-static void
 message_log(const struct session *s, const char *event, bool stored)
 {
 	const struct transaction *t = s->mail;
@@ -196,7 +188,7 @@ message_log(const struct session *s, const char *event, bool stored)
 	log_session(&l, s->id);
 	log_text(&l, "user", s->ticket.account);
 	log_text(&l, "client", s->address);
-	message_log_tls(s, &l);
+	log_text(&l, "tls", s->tls);
 	log_octets(&l, "from",
 	    (struct octets){ (const uint8_t *)t->params.from.whole.at,
 		t->params.from.whole.len });

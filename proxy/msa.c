@@ -171,21 +171,21 @@ msa_say_identity(struct msa *m)
 {
 	if (m->said == 0) {
 		if ((m->caps.mask & CAP_XCLIENT) == 0) {
-			msa_lose(m, "identity",
+			msa_lose(m, MSA_NO_IDENTITY,
 			    "it does not announce XCLIENT: "
 			    "is this proxy among those it authorizes?");
 			return;
 		}
 		if (xclient_build(m->client, m->caps.xclient, &m->lines) ==
 		    -1) {
-			msa_lose(m, "identity",
+			msa_lose(m, MSA_NO_IDENTITY,
 			    "the login is too long for "
 			    "XCLIENT");
 			return;
 		}
 		/* Without either it would go on taking the client for us. */
 		if ((m->caps.xclient & (ATTR_ADDR | ATTR_LOGIN)) == 0) {
-			msa_lose(m, "identity",
+			msa_lose(m, MSA_NO_IDENTITY,
 			    "it announces XCLIENT, but neither ADDR nor "
 			    "LOGIN");
 			return;
@@ -259,7 +259,8 @@ msa_on_reply(struct msa *m)
 		if (m->reply.code == 220)
 			msa_say_hello(m, "EHLO", MSA_EHLO);
 		else
-			msa_lose_by_reply(m, "identity: XCLIENT refused");
+			msa_lose_by_reply(
+			    m, MSA_NO_IDENTITY ": XCLIENT refused");
 		break;
 	case MSA_SERVING:
 		m->fn(m->arg, MSA_REPLY);

@@ -41,6 +41,8 @@ const struct msa_caps *msa_caps(const struct msa *);
 const struct msa_caps *msa_announced(const struct msa *);
 const struct reply *msa_reply(const struct msa *);
 const char *msa_trouble(const struct msa *);
+/* Where trouble begins with it, the MSA does not take us for the client. */
+#define MSA_NO_IDENTITY "identity"
 
 /* Where commands and the message are written to. */
 struct stream *msa_stream(struct msa *);

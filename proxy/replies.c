@@ -134,7 +134,7 @@ replies_fail(struct replies *r, struct stream *client, const char *text)
 	while (r->waiting > 0) {
 		enum reply_to to = replies_due(r);
 
-		if (to == REPLY_TO_OURS)
+		if (to == REPLY_TO_OURS || to == REPLY_TO_OUR_RSET)
 			replies_answer(r, client, NULL, 0);
 		else if (to == REPLY_TO_RSET)
 			replies_answer(r, client, reset, sizeof(reset) - 1);

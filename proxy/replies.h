@@ -21,7 +21,8 @@ enum reply_to {
 	REPLY_TO_DATA,
 	REPLY_TO_END,
 	REPLY_TO_RSET, /* the client's */
-	REPLY_TO_OURS  /* a command the client knows nothing of */
+	REPLY_TO_OURS, /* a command the client knows nothing of */
+	REPLY_TO_OUR_RSET
 };
 
 struct reply_slot;

@@ -3,11 +3,13 @@
  */
 #include "proxy/session.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
+#include <openssl/ssl.h>
 
 #include "common/addresses.h"
 #include "common/clock.h"
@@ -235,6 +237,8 @@ session_greet(struct session *s)
 static void
 session_secured(struct session *s)
 {
+	snprintf(s->tls, sizeof(s->tls), "%s",
+	    SSL_get_version(stream_ssl(s->client)));
 	s->helo[0] = '\0';
 	s->esmtp = false;
 	s->offered = 0;

@@ -64,6 +64,7 @@ struct session {
 	char local_address[ADDRESSES_TEXT_LEN];
 	uint16_t local_port;
 	bool implicit_tls;
+	char tls[16];			/* its version, "": none yet */
 	char helo[EHLO_DOMAIN_MAX + 1]; /* "": neither EHLO nor HELO yet */
 	bool esmtp;			/* it said EHLO */
 	unsigned offered;		/* CAP_* that its EHLO was shown */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "proxy/redial.h"
 
 static char *
 transaction_copy(const char *text, size_t len)
@@ -73,6 +74,7 @@ transaction_free(struct transaction *t)
 		free(t->rcpts[i].reply);
 	}
 	free(t->rcpts);
+	redial_free(t->redial);
 	free(t->body);
 	free(t->early);
 	free(t->reply);

@@ -15,6 +15,8 @@
 #include "proxy/header.h"
 #include "proxy/params.h"
 
+struct redial;
+
 enum { AUTH_NAME_ROOM = 24 };
 
 /* Where the question to the keeper stands. */
@@ -44,6 +46,7 @@ struct transaction {
 	enum transaction_mint mint;
 	struct minted minted;
 	char envid[ENVID_MAX + 1]; /* the message's, on the wire */
+	struct redial *redial;	   /* until the MSA's first reply, or NULL */
 	bool ident_sent;	   /* XFORWARD went ahead of MAIL */
 	bool mtrk_sent;
 	char msa_host[EHLO_DOMAIN_MAX + 1]; /* who took it, or "" */

@@ -10,6 +10,7 @@
 #include "proxy/caps.h"
 #include "proxy/msa.h"
 #include "proxy/probe.h"
+#include "proxy/redial.h"
 #include "proxy/session.h"
 #include "proxy/worker.h"
 
@@ -68,6 +69,8 @@ upstream_takes_more(const struct session *s)
 {
 	if (s->msa == NULL || s->replies.waiting == 0)
 		return true;
+	if (!msa_is_ready(s->msa))
+		return false; /* a second one, on its way */
 	return (msa_caps(s->msa)->mask & CAP_PIPELINING) != 0 &&
 	    stream_output_len(msa_stream(s->msa)) < STREAM_HIGH;
 }
@@ -85,6 +88,7 @@ upstream_arm(struct session *s)
 	case REPLY_TO_MAIL:
 	case REPLY_TO_RSET:
 	case REPLY_TO_OURS:
+	case REPLY_TO_OUR_RSET:
 		ms = conf->mail_timeout;
 		break;
 	case REPLY_TO_RCPT:
@@ -108,6 +112,7 @@ void
 upstream_send(struct session *s, enum reply_to to, const char *line, size_t len)
 {
 	stream_write(msa_stream(s->msa), line, len);
+	redial_note(s, line, len);
 	replies_expect(&s->replies, to);
 	if (s->replies.waiting == 1)
 		upstream_arm(s);
@@ -267,11 +272,35 @@ upstream_reply_fits(enum reply_to to, int code)
 	return to == REPLY_TO_DATA ? code == 354 : code / 100 == 2;
 }
 
+/*
+ * Does the MSA still hold a transaction that is over for us? Then it gets no
+ * other one.
+ */
+static void
+upstream_rset_replied(
+    struct session *s, enum reply_to due, const struct reply *reply)
+{
+	bool reset = reply->code / 100 == 2;
+
+	if (due == REPLY_TO_RSET)
+		upstream_forward(s, reply);
+	else
+		replies_answer(&s->replies, s->client, NULL, 0);
+	if (reset)
+		return;
+	upstream_log_refused(s, reply);
+	upstream_drop(s);
+}
+
 static void
 upstream_replied(struct session *s, const struct reply *reply)
 {
 	enum reply_to due = replies_due(&s->replies);
 
+	/* It was about to hang up, and did not hear us. */
+	if (reply->code == 421 && redial_try(s))
+		return;
+	redial_over(s);
 	if (!upstream_reply_fits(due, reply->code)) {
 		upstream_lost(s, "its reply is none to what it was told");
 		return;
@@ -290,7 +319,8 @@ upstream_replied(struct session *s, const struct reply *reply)
 		message_replied(s, reply);
 		break;
 	case REPLY_TO_RSET:
-		upstream_forward(s, reply);
+	case REPLY_TO_OUR_RSET:
+		upstream_rset_replied(s, due, reply);
 		break;
 	case REPLY_TO_OURS:
 		if (reply->code / 100 != 2)
@@ -320,10 +350,15 @@ static void
 upstream_ready(struct session *s)
 {
 	probe_note(s->w, msa_announced(s->msa));
-	if (s->state == SESSION_MINTING)
+	if (s->state == SESSION_MINTING) {
 		envelope_go(s);
-	else
+	} else if (s->mail != NULL && s->mail->redial != NULL &&
+	    !redial_say(s)) {
+		upstream_lost(s, "it offers something else than before");
+	} else {
 		upstream_arm(s);
+		session_process(s);
+	}
 }
 
 /* It had its time: a connection nobody uses, or an MSA that keeps silent. */
@@ -360,7 +395,8 @@ upstream_on_msa(void *arg, enum msa_event event)
 		upstream_late(s);
 		break;
 	case MSA_LOST:
-		upstream_lost(s, msa_trouble(s->msa));
+		if (!redial_try(s))
+			upstream_lost(s, msa_trouble(s->msa));
 		break;
 	}
 }

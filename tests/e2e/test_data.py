@@ -269,6 +269,14 @@ def fixture_lost(module_space, authority):
             yield waybill, msa
 
 
+def test_the_log_knows_the_tls_of_a_client_that_left(client, waybill):
+    client.begin()
+    client.raw(b"Message-ID: <gone@c.test>\r\n\r\nbye\r\n.\r\n")
+    client.close()
+    line = waybill.wait_line(event="message", message_id="<gone@c.test>")
+    assert line["tls"] == "TLSv1.3"
+
+
 def test_a_missing_message_id_is_added(client, waybill, hop):
     count = len(hop.messages())
     text = b"From: a@b.test\r\nSubject: none\r\n\r\nbody\r\n"

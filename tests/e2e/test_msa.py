@@ -9,7 +9,7 @@ import pytest
 
 from peers import Authority, Postfix, RawMsa, StrictHop, wait_until
 from waybill import Waybill, has_loopback6
-from wire import HandMsa, Wire, answer_until
+from wire import OFFERS, HandMsa, Wire, answer_until
 
 TEXT = b"Subject: x\r\nMessage-ID: <%b@client.test>\r\n\r\nx\r\n"
 QUICK = {f"{name}_timeout": "300 ms" for name in (
@@ -183,7 +183,9 @@ def test_postfix_that_does_not_announce_xclient(start_waybill, start_peer,
     postfix = start_peer(Postfix(module_space / "shut", xclient=""))
     waybill = start_waybill(postfix, msa_section={"identity": "xclient"})
     client = Wire(waybill)
-    assert client.ask("MAIL FROM:<alice@example.test>")[0] == 451
+    code, text = client.ask("MAIL FROM:<alice@example.test>")
+    assert code == 451 and "reached" not in text
+    assert text.startswith("4.3.5 ")
     client.quit()
     line = waybill.wait_line(event="msa_unavailable")
     assert "XCLIENT" in line["reason"] and line["session"]
@@ -410,6 +412,112 @@ def test_each_failure_at_each_stage_is_4xx(quick, stage, how):
     assert client.message(TEXT % b"works")[0] == 250
     assert len(msa.messages()) == count + 1
     assert client.quit() == 221
+
+
+class ClosingMsa(HandMsa):
+    """Serves, but hangs up at a command as often as .closes says."""
+
+    def __init__(self, verb, last_words, offers):
+        self.verb, self.last_words, self.offers = verb, last_words, offers
+        self.closes = 0
+        self.lines = []
+        super().__init__(self.talk)
+
+    def talk(self, conn):
+        line = answer_until(conn, self.verb, self.offers)
+        while True:
+            if self.closes > 0 and line.startswith(self.verb):
+                self.closes -= 1
+                conn.send(*self.last_words)
+                return
+            self.lines.append(line)
+            conn.send("354 go" if line == "DATA" else "250 2.0.0 Ok")
+            if line == "DATA":
+                while not conn.buffer.endswith(b"\r\n.\r\n"):
+                    conn.fill()
+                conn.buffer = b""
+                conn.send("250 2.0.0 Ok: queued as AGAIN")
+            line = conn.line()
+
+
+def idle_client(waybill, msa):
+    """A client whose connection to the MSA is ready and waits."""
+    client = Wire(waybill)
+    assert client.ask("MAIL FROM:<first@b.test>")[0] == 250
+    assert client.ask("RSET")[0] == 250
+    msa.lines.clear()
+    return client
+
+
+PATIENT = {"probe_interval": "1 h", "idle_timeout": "1 min"}
+ENVELOPE = ["MAIL FROM:<a@b.test>", "RCPT TO:<c@d.test>", "DATA"]
+
+
+@pytest.mark.parametrize("words", [(), ("421 4.4.2 Idle for too long",)],
+                         ids=["silent", "421"])
+@pytest.mark.parametrize("verb, offers", [
+    ("MAIL", OFFERS), ("MAIL", ("DSN",)), ("XFORWARD", ("XFORWARD IDENT",)),
+    ("XFORWARD", ("PIPELINING", "XFORWARD IDENT"))])
+@pytest.mark.parametrize("together", [True, False])
+def test_a_connection_closed_at_mail_is_dialled_again(
+        start_waybill, words, verb, offers, together):
+    with ClosingMsa(verb, words, offers) as msa:
+        waybill = start_waybill(msa, msa_section=PATIENT)
+        waybill.wait_line(event="msa_capabilities")
+        client = idle_client(waybill, msa)
+        msa.closes = 1
+        if together:
+            client.send(*ENVELOPE)
+            codes = client.codes(3)
+        else:
+            codes = client.codes_of(*ENVELOPE)
+        assert codes == [250, 250, 354]
+        client.raw(TEXT % b"again" + b".\r\n")
+        assert client.reply()[0] == 250
+        client.quit()
+        assert len([one for one in msa.lines if one.startswith("RCPT")]) == 1
+        assert len(waybill.lines(event="msa_redial")) == 1
+        waybill.wait_line(event="message", queue_id="AGAIN")
+
+
+def test_it_is_dialled_again_once_only(start_waybill):
+    with ClosingMsa("MAIL", (), OFFERS) as msa:
+        waybill = start_waybill(msa, msa_section=PATIENT)
+        waybill.wait_line(event="msa_capabilities")
+        client = idle_client(waybill, msa)
+        msa.closes = 2
+        client.send(*ENVELOPE)
+        assert client.codes(3) == [451] * 3
+        assert msa.closes == 0
+        assert client.message(TEXT % b"third")[0] == 250
+        client.quit()
+
+
+def test_words_for_one_msa_do_not_go_to_one_that_differs(start_waybill):
+    with ClosingMsa("MAIL", (), OFFERS) as msa:
+        waybill = start_waybill(msa, msa_section=PATIENT)
+        waybill.wait_line(event="msa_capabilities")
+        client = idle_client(waybill, msa)
+        msa.closes, msa.offers = 1, ("PIPELINING",)
+        client.send(*ENVELOPE)
+        assert client.codes(3) == [451] * 3
+        assert msa.lines == []
+        client.quit()
+
+
+@pytest.mark.parametrize("again", ["EHLO client.example.test", "RSET"])
+def test_an_msa_that_cannot_reset_gets_no_other_message(
+        start_waybill, raw_msa, again):
+    raw_msa.behave(replies={"RSET": "452 4.3.1 Not now"})
+    waybill = start_waybill(raw_msa, msa_section=PATIENT)
+    client = Wire(waybill)
+    assert client.ask("MAIL FROM:<a@b.test>")[0] == 250
+    client.ask(again)
+    assert client.message(TEXT % b"reset")[0] == 250
+    client.quit()
+    waybill.wait_line(event="msa_refused", reply="452 4.3.1 Not now")
+    sessions = [event["session"] for event in raw_msa.commands("MAIL")]
+    assert len(sessions) == 2 and sessions[0] != sessions[1]
 
 
 def test_data_answered_by_250_is_no_success(quick):
