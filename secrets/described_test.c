@@ -14,6 +14,7 @@ describe(const struct minted *m)
 	struct wire_out body = { 0 };
 	struct wire_in in;
 
+	r.outcome = OUTCOME_UNKNOWN;
 	wire_begin(&body);
 	mail_record_put(&body, &r);
 	wire_read(&in, body.data, body.len);
@@ -76,6 +77,84 @@ all_are_written_before_the_keeper_leaves(void **state)
 	assert_int_equal(fact(" described="), 0);
 }
 
+/* One proxy describes all it can; what the others describe is kept. */
+static void
+an_asker_leaves_the_others_their_room(void **state)
+{
+	static struct mail_recipient to[100];
+	static char address[1001];
+	struct mail_record r;
+	struct minted m, other;
+	unsigned long most;
+
+	(void)state;
+	fx.settings.mints_unfinished = 100000;
+	fx_open();
+	memset(address, 'a', sizeof(address) - 1);
+	for (int i = 0; i < 100; i++)
+		to[i] = (struct mail_recipient){ fx_text(address), 250,
+			fx_text("Ok") };
+	for (int i = 0; i < 800; i++) {
+		m = fx_mint("mallory");
+		r = fx_record("mallory", &m, "<1@x>");
+		r.recipients = to;
+		r.recipient_count = 100;
+		fx_describe(&r);
+	}
+	most = fact(" described=");
+	assert_in_range(most, 100, 200);
+	fx.asker = 2;
+	other = fx_mint("alice");
+	describe(&other);
+	assert_int_equal(fact(" described="), most + 1);
+	vault_asker_gone(fx.vault, 1);
+	fx_turn();
+	assert_int_equal(fact(" described="), 1);
+	vault_asker_gone(fx.vault, 2);
+	fx_turn();
+	assert_int_equal(fact(" described="), 0);
+	assert_int_equal(fx_list("alice"), 1);
+}
+
+/* The disk was full when the outcome came; what it was is not forgotten. */
+static void
+what_was_settled_on_a_full_disk_is_written_as_it_was(void **state)
+{
+	struct mail_record r, kept;
+	struct minted m;
+
+	(void)state;
+	for (int random = 0; random < 2; random++) {
+		fx.settings.random = random == 1;
+		fx_open();
+		m = fx_mint("alice");
+		r = fx_record("alice", &m, "<1@x>");
+		r.outcome = OUTCOME_UNKNOWN;
+		fx_describe(&r);
+		fx.settings.min_free = INT64_MAX;
+		vault_set(fx.vault, &fx.settings);
+		r.outcome = OUTCOME_ACCEPTED;
+		assert_int_equal(fx_settle_as(&r), KEEPER_UNAVAILABLE);
+		/* what is said late of a message that has ended */
+		r.outcome = OUTCOME_UNKNOWN;
+		fx_describe(&r);
+		/* it is tried, and kept again; and then there is room */
+		vault_asker_gone(fx.vault, fx.asker);
+		fx_turn();
+		assert_int_equal(fact(" described="), 1);
+		fx.settings.min_free = 0;
+		vault_set(fx.vault, &fx.settings);
+		fx.now += 3 * 3600000;
+		vault_hour(fx.vault);
+		fx_turn();
+		assert_int_equal(fact(" described="), 0);
+		assert_int_equal(fx_show("alice", m.envid, &kept), KEEPER_OK);
+		assert_int_equal(kept.outcome, OUTCOME_ACCEPTED);
+		mail_record_free(&kept);
+		fx_close();
+	}
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, fx_setup, fx_teardown)
 
 int
@@ -84,6 +163,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_turn_writes_some_of_a_lost_proxys_messages),
 		CASE(all_are_written_before_the_keeper_leaves),
+		CASE(an_asker_leaves_the_others_their_room),
+		CASE(what_was_settled_on_a_full_disk_is_written_as_it_was),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

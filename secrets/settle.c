@@ -243,7 +243,8 @@ vault_settle(struct vault *v, struct question from, struct wire_in *body)
 }
 
 void
-settle_unknown(struct vault *v, const uint8_t *body, size_t len)
+settle_described(
+    struct vault *v, const uint8_t *body, size_t len, uint8_t outcome)
 {
 	struct question nobody = { 0, 0 };
 	struct settle_job *s;
@@ -254,7 +255,7 @@ settle_unknown(struct vault *v, const uint8_t *body, size_t len)
 	if (s == NULL)
 		return;
 	/* Its ticket was good when the record came. */
-	s->record.outcome = OUTCOME_UNKNOWN;
+	s->record.outcome = outcome;
 	settle_begin(s);
 }
 

@@ -147,9 +147,11 @@ read_described(struct track_job *t)
 	struct vault *v = t->job.vault;
 	struct octets body;
 	struct wire_in in;
+	uint8_t outcome;
 
 	if (!v->remember_recipients ||
-	    !described_find(v, t->handle, t->job.account->name, &body))
+	    !described_find(
+		v, t->handle, t->job.account->name, &body, &outcome))
 		return false;
 	wire_begin(&t->plain);
 	wire_put_raw(&t->plain, body.data, body.len);
@@ -157,6 +159,7 @@ read_described(struct track_job *t)
 		return false;
 	wire_read(&in, t->plain.data, t->plain.len);
 	mail_record_get(&in, &t->mail);
+	t->mail.outcome = outcome;
 	return wire_end(&in) == 0 &&
 	    strcmp(t->mail.ticket.account, t->job.account->name) == 0;
 }

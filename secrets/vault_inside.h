@@ -20,8 +20,10 @@
 #include "secrets/vault.h"
 
 struct described;
+struct described_asker;
 TAILQ_HEAD(described_list, described);
 LIST_HEAD(described_chain, described);
+LIST_HEAD(described_askers, described_asker);
 
 #define DESCRIBED_CHAINS 1024
 
@@ -38,8 +40,10 @@ TAILQ_HEAD(slow_list, slow);
 struct described_set {
 	struct described_list list; /* oldest first */
 	struct described_chain chains[DESCRIBED_CHAINS];
+	struct described_askers askers; /* who has some */
 	size_t count;
 	size_t octets;
+	struct seldom full_lines;
 	struct slow slow; /* they are many where a proxy is lost */
 	bool writing;	  /* in slices */
 };
@@ -125,24 +129,29 @@ void vault_reserve(struct vault *);
 
 /* described.c: keep a record in memory, forget it, write all of an asker. */
 void described_start(struct vault *);
-/* Keep body, which record was read from, while there is room. */
+/*
+ * Keep body, which record was read from, while there is room for it and for
+ * what else asker has (0: nobody in particular). It is written with record's
+ * outcome; one that is known is never kept over by one that is not.
+ */
 void described_keep(struct vault *, uint64_t asker, const struct mail_record *,
     struct octets body);
 void described_forget(
     struct vault *, const uint8_t handle[HANDLE_LEN], const char *account);
 /* The body of an account's handle, good until this turn ends. */
 bool described_find(struct vault *, const uint8_t handle[HANDLE_LEN],
-    const char *account, struct octets *body);
+    const char *account, struct octets *body, uint8_t *outcome);
 /*
- * Write what an asker (0: any) described up to `before` (ms) as unknown, in
- * slices: one lost proxy may leave very many.
+ * Write what an asker (0: any) described up to `before` (ms), in slices: one
+ * lost proxy may leave very many.
  */
 void described_write(struct vault *, uint64_t asker, uint64_t before);
 /* Wipe what is left. */
 void described_free(struct vault *);
 
-/* settle.c: settle a copy of a MAIL_RECORD body for nobody. */
-void settle_unknown(struct vault *, const uint8_t *body, size_t len);
+/* settle.c: settle a copy of a MAIL_RECORD body for nobody, with outcome. */
+void settle_described(
+    struct vault *, const uint8_t *body, size_t len, uint8_t outcome);
 
 /*
  * record_proof.c: the certifier of a message whose A is secret, or is derived
