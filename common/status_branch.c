@@ -8,7 +8,8 @@
 
 /*
  * A refusal at submission weighs no more than the acceptance that may follow
- * it in the same transaction (a second RCPT).
+ * it in the same transaction (a second RCPT). What the log says was given to
+ * somebody who does not tell, or thrown away, waits no longer.
  */
 static const uint8_t certainties[][ACTION_FAILED + 1] = {
 	[SOURCE_PROXY] = { [ACTION_DELAYED] = KNOWN_ACCEPTED,
@@ -17,7 +18,8 @@ static const uint8_t certainties[][ACTION_FAILED + 1] = {
 	    [ACTION_DELIVERED] = KNOWN_FINAL,
 	    [ACTION_EXPANDED] = KNOWN_FINAL,
 	    [ACTION_FAILED] = KNOWN_ACCEPTED },
-	[SOURCE_LOG] = { [ACTION_DELAYED] = KNOWN_WAITING,
+	[SOURCE_LOG] = { [ACTION_OPAQUE] = KNOWN_WAITING,
+	    [ACTION_DELAYED] = KNOWN_WAITING,
 	    [ACTION_RELAYED] = KNOWN_RELAYED,
 	    [ACTION_TRANSFERRED] = KNOWN_TRANSFERRED,
 	    [ACTION_DELIVERED] = KNOWN_FINAL,
@@ -136,7 +138,7 @@ certainty_of(const struct status_view *v, const struct history_event *e)
 {
 	uint8_t action = action_of(v, e);
 
-	if (e->source > SOURCE_CHAIN)
+	if (e->source > SOURCE_CHAIN || e->action > ACTION_FAILED)
 		return KNOWN_NOTHING;
 	if (action == ACTION_DELAYED && e->action != action)
 		return e->source == SOURCE_PROXY ? KNOWN_ACCEPTED
