@@ -155,6 +155,52 @@ what_was_settled_on_a_full_disk_is_written_as_it_was(void **state)
 	}
 }
 
+static void
+ask_in_this_turn(fx_question *ask, const struct wire_out *body)
+{
+	struct question from = { fx.asker, ++fx.last_id };
+	struct wire_in in;
+
+	wire_read(&in, body->data, body->len);
+	assert_int_equal(ask(fx.vault, from, &in), 0);
+}
+
+/* Both come in one turn of the event loop, in either order. */
+static void
+what_is_settled_is_never_forgotten(void **state)
+{
+	struct wire_out settle = { 0 }, forget = { 0 };
+	struct ticket ticket;
+	struct mail_record r;
+	struct minted m;
+
+	(void)state;
+	fx.settings.random = true;
+	fx_open();
+	for (int settle_first = 0; settle_first < 2; settle_first++) {
+		m = fx_mint("alice");
+		r = fx_record("alice", &m, "<1@x>");
+		wire_begin(&settle);
+		mail_record_put(&settle, &r);
+		ticket = fx_ticket("alice");
+		wire_begin(&forget);
+		ticket_put(&forget, &ticket);
+		wire_put_raw(&forget, m.handle, HANDLE_LEN);
+		if (settle_first)
+			ask_in_this_turn(vault_settle, &settle);
+		ask_in_this_turn(vault_forget, &forget);
+		if (!settle_first)
+			ask_in_this_turn(vault_settle, &settle);
+		fx_turn();
+		fx_mint("alice");
+		fx_turn();
+		assert_true(fx_proves("alice", m.envid, m.certifier));
+		assert_int_equal(fx_list("alice"), settle_first + 1);
+	}
+	wire_free(&settle);
+	wire_free(&forget);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, fx_setup, fx_teardown)
 
 int
@@ -164,6 +210,7 @@ main(void)
 		CASE(a_turn_writes_some_of_a_lost_proxys_messages),
 		CASE(all_are_written_before_the_keeper_leaves),
 		CASE(an_asker_leaves_the_others_their_room),
+		CASE(what_is_settled_is_never_forgotten),
 		CASE(what_was_settled_on_a_full_disk_is_written_as_it_was),
 	};
 

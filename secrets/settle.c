@@ -285,6 +285,19 @@ forget_known(void *arg, enum store_status status, struct octets value)
 	job_end(&f->job);
 }
 
+/* What this turn settled is in the store now: it may be this one. */
+static void
+forget_durable(struct group_waiter *w, enum store_status status)
+{
+	struct forget_job *f = (struct forget_job *)(void *)w;
+
+	if (status == STORE_OK)
+		store_get(f->job.vault->store, record_day(f->parts.time),
+		    (struct octets){ f->key, sizeof(f->key) }, forget_known, f);
+	else
+		job_end(&f->job);
+}
+
 static void
 forget_account(void *arg, struct account *account, enum store_status status)
 {
@@ -304,8 +317,8 @@ forget_account(void *arg, struct account *account, enum store_status status)
 		return;
 	}
 	record_key(&f->parts, f->key);
-	store_get(v->store, record_day(f->parts.time),
-	    (struct octets){ f->key, sizeof(f->key) }, forget_known, f);
+	f->job.waiter.done = forget_durable;
+	group_wait(&v->group, &f->job.waiter);
 }
 
 int
