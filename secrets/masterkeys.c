@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,10 @@
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
+#include "secrets/directory.h"
+
 #define CREDENTIAL_PREFIX "waybill-master"
+#define USED_NAME	  ".used"
 
 /* Where keys are read from, and what is asked of their files. */
 struct key_source {
@@ -236,7 +240,7 @@ masterkeys_make(const char *dir, uint64_t now, char *why, size_t size)
 
 	gmtime_r(&seconds, &tm);
 	strftime(name, sizeof(name), "%Y-%m-%dT%H%M%SZ.key", &tm);
-	if (mkdir(dir, 0700) == -1 && errno != EEXIST)
+	if (directory_make(dir) == -1)
 		return complain(&c, NULL, dir, "");
 	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir_fd == -1)
@@ -246,6 +250,32 @@ masterkeys_make(const char *dir, uint64_t now, char *why, size_t size)
 		complain(&c, NULL, dir, name);
 	close(dir_fd);
 	return rc;
+}
+
+bool
+masterkeys_are_used(const char *dir)
+{
+	char name[PATH_MAX];
+
+	snprintf(name, sizeof(name), "%s/%s", dir, USED_NAME);
+	return access(name, F_OK) == 0;
+}
+
+void
+masterkeys_mark_used(const char *dir)
+{
+	int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = -1;
+
+	if (dir_fd != -1)
+		fd = openat(dir_fd, USED_NAME,
+		    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd != -1) {
+		close(fd);
+		fsync(dir_fd);
+	}
+	if (dir_fd != -1)
+		close(dir_fd);
 }
 
 const struct masterkey *

@@ -5,6 +5,7 @@
 #ifndef SECRETS_MASTERKEYS_H
 #define SECRETS_MASTERKEYS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +42,14 @@ masterkeys_read(struct masterkeys *, const char *dir, char *why, size_t size);
  * since 1970), durable with its directory. Returns 0, or -1 with why.
  */
 int masterkeys_make(const char *dir, uint64_t now, char *why, size_t size);
+
+/*
+ * A mark beside the keys says that a vault was made with them, so that an
+ * empty directory in that one's place is not taken for a new one. It is left
+ * out where dir cannot be written, as with systemd's credentials.
+ */
+bool masterkeys_are_used(const char *dir);
+void masterkeys_mark_used(const char *dir);
 
 /* The key that seals, or NULL without any; the one of that id, or NULL. */
 const struct masterkey *masterkeys_newest(const struct masterkeys *);

@@ -11,11 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "common/log.h"
+#include "secrets/directory.h"
 #include "secrets/record.h"
 #include "secrets/store_log.h"
 
@@ -300,7 +300,7 @@ open_any(struct store *s, struct store_log *log, char *why, size_t size)
 {
 	char name[PATH_MAX];
 
-	if (mkdir(s->path, 0700) == -1 && errno != EEXIST) {
+	if (directory_make(s->path) == -1) {
 		snprintf(why, size, "%s: %s", s->path, strerror(errno));
 		return -1;
 	}

@@ -314,6 +314,28 @@ meta_read(struct opening *o)
 	return progress_read(o);
 }
 
+/* A disk that is not mounted, or was lost, looks like a new vault. */
+static int
+empty_may_be_new(struct opening *o, const struct vault_settings *set)
+{
+	if (masterkeys_are_used(set->keys)) {
+		snprintf(o->why, o->size,
+		    "%s is empty, but a vault was made with the keys in %s; "
+		    "nothing was changed: mount its disk, or restore the vault "
+		    "from a copy. If it is lost for good, remove %s/.used: a "
+		    "new one is made then, and what became of earlier messages "
+		    "stays unknown",
+		    set->path, set->keys, set->keys);
+		return -1;
+	}
+	log_warning("vault-new",
+	    "%s is empty, and a new vault is made there with the keys in %s: "
+	    "if those are another vault's, stop now, empty the directory and "
+	    "mount or restore that one",
+	    set->path, set->keys);
+	return 0;
+}
+
 /* A key is made by itself only where there is nothing it could not open. */
 static int
 keys_ready(struct opening *o, const struct vault_settings *set)
@@ -322,8 +344,10 @@ keys_ready(struct opening *o, const struct vault_settings *set)
 
 	if (masterkeys_read(keys, set->keys, o->why, o->size) == -1)
 		return -1;
-	if (keys->count != 0 || !store_is_empty(set->path))
+	if (!store_is_empty(set->path))
 		return 0;
+	if (keys->count != 0)
+		return empty_may_be_new(o, set);
 	if (masterkeys_make(set->keys, vault_now(o->vault), o->why, o->size) ==
 	    -1)
 		return -1;
@@ -384,7 +408,9 @@ vault_open(const struct vault_settings *set, const struct vault_owner *owner,
 	TAILQ_INIT(&v->slow);
 	TAILQ_INIT(&v->feeds);
 	described_start(v);
-	if (open_all(&o, set) == -1) {
+	if (open_all(&o, set) == 0) {
+		masterkeys_mark_used(set->keys);
+	} else {
 		store_batch_free(v->group.batch);
 		vault_close(v);
 		return NULL;

@@ -59,6 +59,42 @@ no_key_is_made_for_a_vault_that_has_something(void **state)
 	assert_int_not_equal(access(fx.keys, F_OK), 0);
 }
 
+/* A disk that is not mounted: its mount point is an empty directory. */
+static void
+an_empty_directory_in_the_vaults_place_is_refused(void **state)
+{
+	char moved[160], mark[160];
+	struct minted m;
+
+	(void)state;
+	fx_open();
+	m = fx_mint("alice");
+	fx_settle("alice", &m, "<1@x>");
+	fx_close();
+	snprintf(moved, sizeof(moved), "%s/moved", fx.dir);
+	assert_int_equal(rename(fx.path, moved), 0);
+	for (int made = 0; made < 2; made++) {
+		assert_false(fx_try_open());
+		assert_non_null(strstr(fx.why, "is empty, but"));
+		assert_non_null(strstr(fx.why, fx.path));
+		assert_non_null(strstr(fx.why, fx.keys));
+		if (made == 0)
+			assert_int_equal(mkdir(fx.path, 0700), 0);
+	}
+	assert_int_equal(rmdir(fx.path), 0);
+	assert_int_equal(rename(moved, fx.path), 0);
+	fx_open();
+	assert_true(fx_proves("alice", "<1@x>", m.certifier));
+	fx_close();
+	/* it is lost, and the operator says so */
+	snprintf(mark, sizeof(mark), "%s/.used", fx.keys);
+	assert_int_equal(unlink(mark), 0);
+	assert_int_equal(rename(fx.path, moved), 0);
+	fx_open();
+	assert_int_equal(fx_list("alice"), 0);
+	assert_int_equal(access(mark, F_OK), 0);
+}
+
 static void
 a_second_keeper_is_refused(void **state)
 {
@@ -193,6 +229,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		CASE(a_missing_master_key_is_named_and_nothing_changed),
 		CASE(no_key_is_made_for_a_vault_that_has_something),
+		CASE(an_empty_directory_in_the_vaults_place_is_refused),
 		CASE(a_second_keeper_is_refused),
 		CASE(below_min_free_nothing_is_written_but_read),
 		CASE(an_unwritable_directory_is_named),
