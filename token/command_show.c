@@ -3,12 +3,16 @@
  */
 #include "token/commands.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/status.h"
+#include "common/timestamp.h"
 #include "token/ask.h"
 #include "token/print.h"
+#include "token/state_table.h"
 #include "token/words.h"
 
 static const struct print_key message_keys[] = { { "envid", PRINT_TEXT },
@@ -24,8 +28,9 @@ static const struct print_key reply_keys[] = { { "to", PRINT_TEXT },
 
 static const struct print_key event_keys[] = { { "time", PRINT_TEXT },
 	{ "to", PRINT_TEXT }, { "final", PRINT_TEXT }, { "action", PRINT_TEXT },
-	{ "status", PRINT_TEXT }, { "until", PRINT_TEXT },
-	{ "mta", PRINT_TEXT }, { "address", PRINT_TEXT }, { "tls", PRINT_TEXT },
+	{ "status", PRINT_TEXT }, { "last_attempt", PRINT_TEXT },
+	{ "until", PRINT_TEXT }, { "mta", PRINT_TEXT },
+	{ "address", PRINT_TEXT }, { "tls", PRINT_TEXT },
 	{ "text", PRINT_TEXT }, { NULL, PRINT_TEXT } };
 
 /* What a word of the answer means to people. */
@@ -146,39 +151,69 @@ print_reply(const struct answer_record *r)
 	free(line);
 }
 
-/* "time  action to: text", where the words between are known. */
-static void
-print_event(const struct answer_record *r, const char *label)
+static const char *
+value_of(const struct answer_record *r, const char *key)
 {
-	const struct answer_field *to = answer_get(r, "to");
-	const struct answer_field *action = answer_get(r, "action");
-	const struct answer_field *mta = answer_get(r, "mta");
-	const struct answer_field *text = answer_get(r, "text");
-	char when[64], *line = NULL;
-	int len;
+	const struct answer_field *f = answer_get(r, key);
 
-	print_time(
-	    answer_get(r, "time"), "%Y-%m-%d %H:%M:%S", when, sizeof(when));
-	len = asprintf(&line, "%s  %s%s%s%s%s%s%s", when,
-	    action != NULL ? action->value : "", to != NULL ? "  " : "",
-	    to != NULL ? to->value : "", mta != NULL ? "  by " : "",
-	    mta != NULL ? mta->value : "", text != NULL ? ": " : "",
-	    text != NULL ? text->value : "");
-	if (len < 0)
-		return;
-	print_line(stdout, label, line, (size_t)len);
-	free(line);
+	return f != NULL ? f->value : "";
 }
 
-static void
-print_events(const struct answer *a)
+static const char *
+words_of(const struct answer_record *r)
 {
+	const struct answer_field *action = answer_get(r, "action");
+	bool attempted = answer_get(r, "last_attempt") != NULL;
+	int number;
+
+	if (action == NULL)
+		return status_words(ACTION_OPAQUE, true);
+	number = status_action_read(action->value, action->len);
+	if (strcmp(r->word, "event") == 0)
+		attempted = answer_get(r, "mta") != NULL ||
+		    answer_get(r, "address") != NULL ||
+		    answer_get(r, "text") != NULL;
+	return number < 0 ? action->value
+			  : status_words((uint8_t)number, attempted);
+}
+
+static struct state_line
+line_of(const struct answer_record *r)
+{
+	const struct answer_field *time = answer_get(r, "time");
+	const char *host = value_of(r, "mta");
+	struct state_line line = {
+		.recipient = value_of(r, "to"),
+		.words = words_of(r),
+		.status = value_of(r, "status"),
+		.host = host[0] != '\0' ? host : value_of(r, "address"),
+		.tls = value_of(r, "tls"),
+		.text = value_of(r, "text"),
+	};
+
+	if (time == NULL || timestamp_read(time->value, time->len, &line.time))
+		line.time = 0;
+	return line;
+}
+
+/* All lines of a word by one of the two tables, if there are any. */
+static void
+print_states(const struct answer *a, const char *word,
+    void (*print)(FILE *, const struct state_line *, size_t))
+{
+	struct state_line *lines = calloc(a->count + 1, sizeof(*lines));
+	size_t count = 0;
+
+	if (lines == NULL)
+		return;
 	for (size_t i = 0; i < a->count; i++)
-		if (strcmp(a->records[i]->word, "status") == 0)
-			print_event(a->records[i], "stands");
-	for (size_t i = 0; i < a->count; i++)
-		if (strcmp(a->records[i]->word, "event") == 0)
-			print_event(a->records[i], "event");
+		if (strcmp(a->records[i]->word, word) == 0)
+			lines[count++] = line_of(a->records[i]);
+	if (count > 0) {
+		putchar('\n');
+		print(stdout, lines, count);
+	}
+	free(lines);
 }
 
 static void
@@ -207,10 +242,11 @@ show_text(const struct answer *a)
 	for (size_t i = 0; i < a->count; i++)
 		if (strcmp(a->records[i]->word, "reply") == 0)
 			print_reply(a->records[i]);
-	print_events(a);
 	print_meaning(
 	    "tracking", answer_find(a, "message", "tracked"), trackings);
 	print_field(stdout, "MTRK sent", answer_find(a, "message", "mtrk"));
+	print_states(a, "status", state_table_states);
+	print_states(a, "event", state_table_events);
 }
 
 int

@@ -105,6 +105,12 @@ static int
 take_failure(
     struct watch *w, enum mtqp_outcome outcome, const struct problem *why)
 {
+	if (w->run->own && (outcome == MTQP_LATER || outcome == MTQP_NO_INFO) &&
+	    w->shown == NULL)
+		return problem_set(w->run->problem, why->exit,
+		    "%s\nwaybill: what your submission server knows, "
+		    "\"waybill show %s\" tells",
+		    why->text, w->envid);
 	if (w->shown == NULL || outcome != MTQP_LATER)
 		return problem_set(w->run->problem, why->exit, "%s", why->text);
 	fprintf(stderr, "waybill: %s; asking again in %lu s\n", why->text,

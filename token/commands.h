@@ -4,6 +4,8 @@
 #ifndef TOKEN_COMMANDS_H
 #define TOKEN_COMMANDS_H
 
+#include <stdbool.h>
+
 #include "token/client.h"
 
 /* What a command runs with. */
@@ -12,6 +14,7 @@ struct command_run {
 	struct client *client;
 	struct problem *problem;
 	char *id;   /* its argument: which message; NULL where there is none */
+	bool own;   /* out: SHOW of the own server knows the message, too */
 	int status; /* to exit with where nothing went wrong */
 };
 

@@ -88,6 +88,7 @@ put_line(struct json *j, const struct track_line *line)
 	    line->received ? "received" : status_action_name(line->action));
 	put_text(j, "status", line->status);
 	put_text(j, "host", line->host);
+	put_text(j, "tls", line->tls);
 	put_text(j, "text", line->text);
 	json_end(j, '}');
 }

@@ -4,6 +4,7 @@
 #include "token/track_lines.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 const char *
 track_host(const struct report_recipient *r)
@@ -51,7 +52,19 @@ add_last(struct track_line *lines, size_t *count, const struct track_step *step)
 		.action = said->action,
 		.status = said->status,
 		.host = track_host(said),
+		.tls = said->tls,
 		.text = track_text(said) });
+}
+
+/* A block tells the TLS of its last attempt only, by the second. */
+static const char *
+tls_of(const struct report_recipient *said, const struct report_event *e)
+{
+	return said->last_attempt != 0 &&
+		e->time / 1000 == said->last_attempt / 1000 &&
+		strcmp(e->host, track_host(said)) == 0
+	    ? said->tls
+	    : "";
 }
 
 static void
@@ -68,6 +81,7 @@ add_step(struct track_line *lines, size_t *count, const struct track_step *step)
 			.action = e->action,
 			.status = e->status,
 			.host = e->host,
+			.tls = tls_of(said, e),
 			.text = e->text });
 	}
 	if (said->event_count == 0)
@@ -88,6 +102,7 @@ add_arrivals(struct track_line *lines, size_t *count, const struct track *t)
 					.received = true,
 					.status = "",
 					.host = r->parts[k].reporting_mta,
+					.tls = "",
 					.text = "" });
 	}
 }

@@ -14,6 +14,7 @@ struct track_line {
 	uint8_t action;	       /* enum history_action */
 	const char *status;
 	const char *host;
+	const char *tls;
 	const char *text;
 	size_t order;
 };

@@ -5,42 +5,12 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "token/print.h"
-#include "token/table.h"
+#include "token/state_table.h"
 #include "token/track_lines.h"
 
 enum { LINES_SHOWN = 100 };
-
-static const struct table_column row_columns[] = { { "RECIPIENT", 40 },
-	{ "STATE", 0 }, { "CODE", 0 }, { "SERVER", 40 },
-	{ "WHAT IT SAID", 0 } };
-
-static const struct table_column line_columns[] = { { "TIME", 0 },
-	{ "RECIPIENT", 40 }, { "WHAT HAPPENED", 0 }, { "SERVER", 40 },
-	{ "WHAT IT SAID", 0 } };
-
-#define COLUMNS(c) (sizeof(c) / sizeof((c)[0]))
-
-static void
-add_text(struct table *t, const char *text)
-{
-	table_add(t, text, strlen(text));
-}
-
-static void
-add_time(struct table *t, uint64_t ms)
-{
-	time_t seconds = (time_t)(ms / 1000);
-	char text[64];
-	struct tm tm;
-
-	if (ms == 0 || localtime_r(&seconds, &tm) == NULL ||
-	    strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm) == 0)
-		text[0] = '\0';
-	add_text(t, text);
-}
 
 static const char *
 row_words(const struct report_recipient *now)
@@ -51,34 +21,71 @@ row_words(const struct report_recipient *now)
 	return status_words(now->action, now->last_attempt != 0);
 }
 
-static void
-add_row(struct table *table, const struct track_row *row)
-{
-	const struct track_step *step = track_row_now(row);
-	const struct report_recipient *now = step->said;
-	const char *host = track_host(now);
-
-	add_text(table, row->steps[0].said->original);
-	add_text(table, row_words(now));
-	add_text(table, now->status);
-	add_text(table, host[0] != '\0' ? host : step->part->reporting_mta);
-	add_text(table, track_text(now));
-}
-
 void
 track_show_rows(FILE *out, const struct track *t)
 {
-	struct table *table = table_new(row_columns, COLUMNS(row_columns));
+	struct state_line *lines = calloc(t->count + 1, sizeof(*lines));
 
-	if (table == NULL)
+	if (lines == NULL)
 		return;
-	for (size_t i = 0; i < t->count; i++)
-		add_row(table, &t->rows[i]);
-	table_print(table, out, table_terminal_width());
-	table_free(table);
+	for (size_t i = 0; i < t->count; i++) {
+		const struct track_row *row = &t->rows[i];
+		const struct track_step *step = track_row_now(row);
+		const struct report_recipient *now = step->said;
+		const char *host = track_host(now);
+
+		lines[i] = (struct state_line){
+			.recipient = row->steps[0].said->original,
+			.words = row_words(now),
+			.status = now->status,
+			.host =
+			    host[0] != '\0' ? host : step->part->reporting_mta,
+			.tls = host[0] != '\0' ? now->tls : "",
+			.text = track_text(now),
+		};
+	}
+	state_table_states(out, lines, t->count);
+	free(lines);
 }
 
-/* What stands in the way, and when it will be tried again. */
+static void
+print_note(FILE *out, const char *address, const char *what, const char *more)
+{
+	char *note;
+	int len = asprintf(&note, "%s: %s%s", address, what, more);
+
+	if (len < 0)
+		return;
+	print_line(out, "note", note, (size_t)len);
+	free(note);
+}
+
+/* How often it was tried, and when that ends. */
+static void
+print_waiting(
+    FILE *out, const char *address, const struct report_recipient *now)
+{
+	char last[64], until[64], text[192];
+
+	if (now->action != ACTION_DELAYED)
+		return;
+	state_table_time(now->last_attempt, last, sizeof(last));
+	state_table_time(now->retry_until, until, sizeof(until));
+	if (last[0] != '\0' && now->attempts > 1)
+		snprintf(text, sizeof(text), "tried %u times, the last at %s",
+		    now->attempts, last);
+	else if (last[0] != '\0')
+		snprintf(text, sizeof(text), "tried at %s", last);
+	else
+		text[0] = '\0';
+	if (until[0] != '\0')
+		snprintf(text + strlen(text), sizeof(text) - strlen(text),
+		    "%sgiven up at %s", text[0] != '\0' ? "; " : "", until);
+	if (text[0] != '\0')
+		print_note(out, address, text, "");
+}
+
+/* What stands in the way, and what the tables have no room for. */
 static void
 print_notes(FILE *out, const struct track *t)
 {
@@ -86,54 +93,50 @@ print_notes(FILE *out, const struct track *t)
 		const struct track_row *row = &t->rows[i];
 		const struct report_recipient *now = track_row_now(row)->said;
 		const char *address = row->steps[0].said->original;
-		char *note = NULL;
-		int len = -1;
 
 		if (row->dead_end != NULL)
-			len = asprintf(&note, "%s: cannot be told further: %s",
-			    address, row->dead_end);
+			print_note(out, address,
+			    "cannot be told further: ", row->dead_end);
 		else if (now->final[0] != '\0' &&
 		    strcasecmp(now->final, address) != 0)
-			len = asprintf(
-			    &note, "%s: became %s", address, now->final);
-		if (len >= 0)
-			print_line(out, "note", note, (size_t)len);
-		free(note);
+			print_note(out, address, "became ", now->final);
+		print_waiting(out, address, now);
 	}
 }
 
-static void
-add_line(struct table *table, const struct track_line *line)
+static struct state_line
+shown_line(const struct track_line *line)
 {
-	add_time(table, line->time);
-	add_text(table, line->recipient != NULL ? line->recipient : "");
-	add_text(table,
-	    line->received
-		? "received"
-		: status_words(line->action,
-		      line->host[0] != '\0' || line->text[0] != '\0'));
-	add_text(table, line->host);
-	add_text(table, line->text);
+	bool attempted = line->host[0] != '\0' || line->text[0] != '\0';
+
+	return (struct state_line){
+		.time = line->time,
+		.recipient = line->recipient != NULL ? line->recipient : "",
+		.words = line->received ? "received"
+					: status_words(line->action, attempted),
+		.host = line->host,
+		.tls = line->tls,
+		.text = line->text,
+	};
 }
 
 static void
 print_lines(FILE *out, const struct track *t)
 {
-	struct table *table = table_new(line_columns, COLUMNS(line_columns));
+	struct state_line shown[LINES_SHOWN];
 	size_t count, first;
 	struct track_line *lines = track_lines(t, &count);
 
-	if (table != NULL && lines != NULL) {
-		first = count > LINES_SHOWN ? count - LINES_SHOWN : 0;
-		for (size_t i = first; i < count; i++)
-			add_line(table, &lines[i]);
-		putc('\n', out);
-		table_print(table, out, table_terminal_width());
-		if (first > 0)
-			fprintf(out, "(%zu earlier ones: see --json)\n", first);
-	}
+	if (lines == NULL)
+		return;
+	first = count > LINES_SHOWN ? count - LINES_SHOWN : 0;
+	for (size_t i = first; i < count; i++)
+		shown[i - first] = shown_line(&lines[i]);
+	putc('\n', out);
+	state_table_events(out, shown, count - first);
+	if (first > 0)
+		fprintf(out, "(%zu earlier ones: see --json)\n", first);
 	free(lines);
-	table_free(table);
 }
 
 void

@@ -76,6 +76,7 @@ ask_server(struct command_run *run, struct mtqp_uri_parsed *out)
 		rc = ask_one(run, "TOKEN", &answer);
 	if (rc == 0)
 		rc = from_answer(run, &answer, out);
+	run->own = rc == 0;
 	answer_free(&answer);
 	client_close(run->client);
 	return rc;

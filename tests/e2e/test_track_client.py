@@ -69,11 +69,11 @@ def test_shows_a_line_per_recipient_and_a_time_line(delegate, certificate):
         "carol@d.example not delivered 5.1.1 mx.d.example "
         "550 no ?[31m such user",
         "bob@d.example accepted by the recipient's server 2.1.9 "
-        "mx.d.example 250 2.0.0 Ok", "",
+        "mx.d.example (TLSv1.3) 250 2.0.0 Ok", "",
         "TIME RECIPIENT WHAT HAPPENED SERVER WHAT IT SAID",
         f"2024-01-01 15:15:15 received {FIRST}",
         "2024-01-01 15:15:16 bob@d.example accepted by the recipient's "
-        "server mx.d.example 250 2.0.0 Ok",
+        "server mx.d.example (TLSv1.3) 250 2.0.0 Ok",
         "2024-01-01 15:15:18 carol@d.example not delivered mx.d.example "
         "550 no ?[31m such user"]
     assert code == done.returncode == 1
@@ -199,6 +199,19 @@ class TestByName:
             done, _ = user(tracker, rows("token", token), ENVID)
         assert done.returncode == 0, done.stderr
         assert tracker.lines[0] == "STARTTLS 127.0.0.1"
+
+    def test_without_a_tracking_server_says_what_to_do(self, user,
+                                                       certificate):
+        with FalseTracker(*certificate) as tracker:
+            untracked, _ = user(tracker, rows("token", self.TOKEN), ENVID)
+        down, _ = user(tracker, rows("token", self.TOKEN), ENVID)
+        for done, why in ((untracked, "knows nothing of it"),
+                          (down, "Connection refused")):
+            assert done.returncode == 3 and done.stdout == ""
+            lines = done.stderr.splitlines()
+            assert len(lines) == 2 and why in lines[0]
+            assert f'"waybill show {ENVID}" tells' in lines[1]
+            assert SECRET not in done.stderr
 
     @pytest.mark.parametrize("token, words", [
         ("550 5.5.0 no such message", ["no such message"]),

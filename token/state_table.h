@@ -1,0 +1,32 @@
+/*
+ * Where recipients stand and what happened to them, in tables for people: the
+ * same words and columns whoever told it.
+ */
+#ifndef TOKEN_STATE_TABLE_H
+#define TOKEN_STATE_TABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Texts may be any octets but NUL; "" where nothing is known. */
+struct state_line {
+	uint64_t time; /* ms since 1970; 0: not known. Of events only */
+	const char *recipient;
+	const char *words;  /* of status_words() */
+	const char *status; /* code; of states only */
+	const char *host;
+	const char *tls; /* how host was reached */
+	const char *text;
+};
+
+/* One line each for where the recipients stand. */
+void state_table_states(FILE *, const struct state_line *, size_t count);
+
+/* What happened, with times as the user's clock shows them. */
+void state_table_events(FILE *, const struct state_line *, size_t count);
+
+/* ms since 1970 as the user's clock shows it; "" for 0. */
+void state_table_time(uint64_t ms, char *out, size_t size);
+
+#endif
