@@ -75,13 +75,16 @@ minted_get(struct wire_in *in, struct minted *minted)
 }
 
 static void
-recipients_put(struct wire_out *out, const struct mail_record *record)
+recipients_put(
+    struct wire_out *out, const struct mail_record *record, bool terse)
 {
+	struct octets none = { NULL, 0 };
+
 	wire_put_u32(out, record->recipient_count);
 	for (uint32_t i = 0; i < record->recipient_count; i++) {
 		put_run(out, record->recipients[i].address);
 		wire_put_u16(out, record->recipients[i].code);
-		put_run(out, record->recipients[i].reply);
+		put_run(out, terse ? none : record->recipients[i].reply);
 	}
 }
 
@@ -116,8 +119,8 @@ recipients_get(struct wire_in *in, struct mail_record *record)
 	}
 }
 
-void
-mail_body_put(struct wire_out *out, const struct mail_record *record)
+static void
+body_put(struct wire_out *out, const struct mail_record *record, bool terse)
 {
 	wire_put_raw(out, record->handle, sizeof(record->handle));
 	put_run(out, record->envid);
@@ -139,7 +142,13 @@ mail_body_put(struct wire_out *out, const struct mail_record *record)
 	wire_put_u16(out, record->code);
 	put_run(out, record->reply);
 	put_run(out, record->queue_id);
-	recipients_put(out, record);
+	recipients_put(out, record, terse);
+}
+
+void
+mail_body_put(struct wire_out *out, const struct mail_record *record)
+{
+	body_put(out, record, false);
 }
 
 void
@@ -181,8 +190,19 @@ mail_body_get(struct wire_in *in, struct mail_record *record)
 void
 mail_record_put(struct wire_out *out, const struct mail_record *record)
 {
-	ticket_put(out, &record->ticket);
-	mail_body_put(out, record);
+	size_t start = out->len;
+
+	if (out->failed)
+		return;
+	for (int terse = 0; terse < 2; terse++) {
+		out->len = start;
+		ticket_put(out, &record->ticket);
+		body_put(out, record, terse != 0);
+		if (out->len - start <= MAIL_RECORD_MAX && !out->failed)
+			return;
+		out->failed = false;
+	}
+	out->failed = true;
 }
 
 void
@@ -190,6 +210,8 @@ mail_record_get(struct wire_in *in, struct mail_record *record)
 {
 	struct ticket ticket;
 
+	if ((size_t)(in->end - in->next) > MAIL_RECORD_MAX)
+		in->failed = true;
 	ticket_get(in, &ticket);
 	mail_body_get(in, record);
 	record->ticket = ticket;

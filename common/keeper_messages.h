@@ -8,6 +8,12 @@
 #include "common/ticket.h"
 #include "common/wire.h"
 
+/*
+ * The longest record with its ticket: sealed, and in any answer that holds
+ * it, it still fits into one body.
+ */
+#define MAIL_RECORD_MAX (WIRE_BODY_MAX - 1024u)
+
 enum {
 	HANDLE_LEN = 16,     /* a message's own number, opaque to the proxy */
 	ENVID_MAX = 100,     /* RFC 3461 4.4, as it stands on the wire */
@@ -144,6 +150,10 @@ void mint_put(struct wire_out *, const struct mint *);
 void mint_get(struct wire_in *, struct mint *);
 void minted_put(struct wire_out *, const struct minted *);
 void minted_get(struct wire_in *, struct minted *);
+/*
+ * A record that would be longer than MAIL_RECORD_MAX goes without what the
+ * MSA said to each recipient (its codes stay); one that still is fails.
+ */
 void mail_record_put(struct wire_out *, const struct mail_record *);
 void mail_record_get(struct wire_in *, struct mail_record *);
 /* Without the ticket, for SHOWN and for the vault. */

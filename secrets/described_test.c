@@ -155,6 +155,56 @@ what_was_settled_on_a_full_disk_is_written_as_it_was(void **state)
 	}
 }
 
+/* Whatever may be asked can be stored, and shown again. */
+static void
+the_longest_record_is_stored(void **state)
+{
+	static struct mail_recipient to[1040];
+	static char address[ADDRESS_MAX], sender[ADDRESS_MAX];
+	struct wire_out body = { 0 };
+	struct mail_record r, shown;
+	struct minted m;
+
+	(void)state;
+	fx_open();
+	memset(address, 'a', sizeof(address));
+	memset(sender, 's', sizeof(sender));
+	m = fx_mint("alice");
+	r = fx_record("alice", &m, "<1@x>");
+	for (size_t i = 0; i < 1040; i++)
+		to[i] = (struct mail_recipient){ { (uint8_t *)address, 997 },
+			250, { NULL, 0 } };
+	r.recipients = to;
+	r.recipient_count = 1040;
+	wire_begin(&body);
+	mail_record_put(&body, &r);
+	assert_false(body.failed);
+	assert_true(body.len < MAIL_RECORD_MAX);
+	r.sender.data = (uint8_t *)sender;
+	r.sender.len += MAIL_RECORD_MAX - body.len;
+	assert_in_range(r.sender.len, 1, sizeof(sender));
+	/* where replies do not fit, they are left out */
+	for (int replies = 0; replies < 2; replies++) {
+		to[0].reply = fx_text(replies ? "Ok" : "");
+		wire_begin(&body);
+		mail_record_put(&body, &r);
+		assert_false(body.failed);
+		assert_int_equal(body.len, MAIL_RECORD_MAX);
+		fx_describe(&r);
+		assert_int_equal(fact(" described="), 1);
+		assert_int_equal(fx_settle_as(&r), KEEPER_OK);
+		assert_int_equal(fx_show("alice", m.envid, &shown), KEEPER_OK);
+		assert_int_equal(shown.recipient_count, 1040);
+		mail_record_free(&shown);
+		assert_int_equal(fx_list("alice"), 1);
+	}
+	r.recipients[1].address.len++;
+	wire_begin(&body);
+	mail_record_put(&body, &r);
+	assert_true(body.failed);
+	wire_free(&body);
+}
+
 static void
 ask_in_this_turn(fx_question *ask, const struct wire_out *body)
 {
@@ -210,6 +260,7 @@ main(void)
 		CASE(a_turn_writes_some_of_a_lost_proxys_messages),
 		CASE(all_are_written_before_the_keeper_leaves),
 		CASE(an_asker_leaves_the_others_their_room),
+		CASE(the_longest_record_is_stored),
 		CASE(what_is_settled_is_never_forgotten),
 		CASE(what_was_settled_on_a_full_disk_is_written_as_it_was),
 	};
