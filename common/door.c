@@ -5,15 +5,18 @@
 #include "common/door.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/channel.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/messages.h"
 #include "common/numbers.h"
+#include "common/seldom.h"
 
 enum {
 	DOOR_ACCEPT_MAX = 64,  /* a turn */
@@ -47,6 +50,7 @@ static TAILQ_HEAD(seat_list, seat) seat_graves = TAILQ_HEAD_INITIALIZER(
 static TAILQ_HEAD(door_list, door) door_graves = TAILQ_HEAD_INITIALIZER(
     door_graves);
 static uint64_t last_number;
+static struct seldom refusals; /* of all doors */
 
 static struct seat *
 seat_of(struct channel *channel)
@@ -59,13 +63,18 @@ static void
 complain(const struct seat *seat, unsigned type, const char *why)
 {
 	struct log_line line;
+	uint64_t withheld;
 
+	if (!seldom_may(&refusals, clock_ms(), &withheld))
+		return;
 	log_begin(&line, LOG_IS_WARNING, "door-refused");
 	log_text(&line, "door", seat->asker.door->owner.name);
 	log_number(&line, "pid", seat->pid);
 	if (type != 0)
 		log_text(&line, "message", message_name(type));
 	log_text(&line, "msg", why);
+	if (withheld != 0)
+		log_number(&line, "withheld", (int64_t)withheld);
 	log_end(&line);
 }
 
@@ -121,13 +130,18 @@ static int
 may_enter(const struct door *door, int fd, struct ucred *peer)
 {
 	socklen_t len = sizeof(*peer);
+	uint64_t withheld;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, &len) == -1)
 		return 0;
 	if (peer->uid == door->uid || peer->uid == 0)
 		return 1;
-	log_warning("door-refused", "%s: uid %ld, pid %ld may not ask",
-	    door->owner.name, (long)peer->uid, (long)peer->pid);
+	if (seldom_may(&refusals, clock_ms(), &withheld))
+		log_warning("door-refused",
+		    "%s: uid %ld, pid %ld may not ask; lines withheld before "
+		    "this one: %" PRIu64,
+		    door->owner.name, (long)peer->uid, (long)peer->pid,
+		    withheld);
 	return 0;
 }
 
