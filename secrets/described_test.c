@@ -251,6 +251,42 @@ what_is_settled_is_never_forgotten(void **state)
 	wire_free(&forget);
 }
 
+/* Rows of a megabyte each: mints wait for one of them at most. */
+static void
+a_step_of_a_listing_is_bounded_by_octets(void **state)
+{
+	static struct mail_recipient to[1000];
+	static char address[1001];
+	struct list_query q = { .limit = 100 };
+	struct wire_out body = { 0 };
+	struct mail_record r;
+	unsigned turns = 0;
+	struct minted m;
+
+	(void)state;
+	fx_open();
+	memset(address, 'a', sizeof(address) - 1);
+	for (int i = 0; i < 1000; i++)
+		to[i] = (struct mail_recipient){ fx_text(address), 250, { 0 } };
+	for (int i = 0; i < 30; i++) {
+		m = fx_mint("alice");
+		r = fx_record("alice", &m, "<1@x>");
+		r.recipients = to;
+		r.recipient_count = 1000;
+		assert_int_equal(fx_settle_as(&r), KEEPER_OK);
+	}
+	q.ticket = fx_ticket("alice");
+	wire_begin(&body);
+	list_query_put(&body, &q);
+	fx.type = 0;
+	ask_in_this_turn(vault_list, &body);
+	for (; fx.type == 0; turns++)
+		vault_slices(fx.vault);
+	assert_int_equal(fx.type, MSG_LISTED);
+	assert_true(turns > 4);
+	wire_free(&body);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, fx_setup, fx_teardown)
 
 int
@@ -260,6 +296,7 @@ main(void)
 		CASE(a_turn_writes_some_of_a_lost_proxys_messages),
 		CASE(all_are_written_before_the_keeper_leaves),
 		CASE(an_asker_leaves_the_others_their_room),
+		CASE(a_step_of_a_listing_is_bounded_by_octets),
 		CASE(the_longest_record_is_stored),
 		CASE(what_is_settled_is_never_forgotten),
 		CASE(what_was_settled_on_a_full_disk_is_written_as_it_was),

@@ -9,6 +9,7 @@
 
 #define SLOW_PER_ACCOUNT 8
 #define ROWS_A_STEP	 32
+#define OCTETS_A_STEP	 (128u << 10) /* about as long as a slice */
 #define ROWS_OCTETS_MAX	 (WIRE_BODY_MAX - 8192u)
 #define TRANSACTION_MS	 14400000u /* longest from mint to end */
 #define SKIP_FIRST_MS	 1000u
@@ -24,6 +25,7 @@ struct listing {
 	bool more;		       /* the day has more under `below` */
 	uint64_t skip;		       /* ms, past what is damaged */
 	unsigned rows_left;	       /* of this step */
+	size_t octets;		       /* that it read */
 	bool full; /* a row more was there than may be given */
 	uint16_t count;
 	struct wire_out rows;
@@ -112,7 +114,8 @@ listing_row(void *arg, struct octets key, struct octets value)
 	memcpy(l->below, key.data, RECORD_KEY_LEN);
 	row_add(l, key, value);
 	l->skip = SKIP_FIRST_MS;
-	l->more = --l->rows_left == 0;
+	l->octets += value.len;
+	l->more = --l->rows_left == 0 || l->octets >= OCTETS_A_STEP;
 	return !l->more && !l->full;
 }
 
@@ -148,6 +151,7 @@ scan_day(struct listing *l)
 	struct store_scan scan = { .row = listing_row, .done = listing_done };
 
 	l->rows_left = ROWS_A_STEP;
+	l->octets = 0;
 	l->more = false;
 	scan.family = l->day;
 	scan.prefix = (struct octets){ l->below, 1 + RECORD_ACCOUNT_LEN };
