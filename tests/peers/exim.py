@@ -35,6 +35,8 @@ smtputf8_advertise_hosts = *
 host_lookup =
 rfc1413_hosts =
 message_size_limit = 200M
+smtp_accept_max = 0
+smtp_accept_queue_per_connection = 0
 {settings}
 begin acl
 check_recipient:
@@ -187,6 +189,12 @@ class Exim(Peer):
     def flush(self):
         """Try again whatever is deferred."""
         self.run("-qff")
+
+    def queue_is_empty(self):
+        return not list((self.dir / "spool" / "input").glob("**/*-H"))
+
+    def signal_reload(self):
+        """Nothing: each of its processes opens the log anew."""
 
     def mailbox(self, user):
         """The text of a user's mbox file ("" when there is none)."""
