@@ -140,7 +140,7 @@ $(BUILD)/bench/%: tests/bench/%.c $(foreach f,$(BENCH_LIBS),$(BUILD)/obj/$(f).a)
 	@mkdir -p $(@D)
 	@echo 'link $@'
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -pie -o $@ $^ -lcmocka \
-	    $(LIBS_secrets) $(LIBS_track)
+	    $(LIBS_secrets) $(LIBS_track) -lm
 
 # Warnings of both compilers, form, and two checkers.
 HEADERS  = $(foreach f,$(FOLDERS),$(wildcard $(f)/*.h))

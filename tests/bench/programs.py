@@ -36,7 +36,8 @@ def feed_lines(run):
 
 
 def keeper(run):
-    """Messages minted and settled, by the keeper alone, 64 in flight."""
+    """Messages minted and settled, by the keeper alone, 64 in flight, and
+    what it costs to look for one."""
     figures = {"pairs_per_s": r": (\d+) a second,",
                "pairs_per_cpu_s": r"(\d+) a second of CPU",
                "longest_commit_ms": r"longest commit ([\d.]+) ms",
@@ -48,5 +49,7 @@ def keeper(run):
         text = words_of(run, "keeper_bench", PAIRS, USERS)
         for name, pattern in figures.items():
             found[name].append(number(text, pattern))
+        for kind, value in re.findall(r"STATUS (\w+): ([\d.]+) us", text):
+            found.setdefault(f"status_{kind}_us", []).append(float(value))
     for name, values in found.items():
         run.result(name, values)
