@@ -38,7 +38,9 @@ struct conf_listen {
 CONF_SECTIONS(CONF_SECTION_STRUCT)
 
 struct conf {
-	char *msa_name; /* title of the section msa */
+	char *msa_name;	 /* title of the section msa */
+	bool msa_log_on; /* msa has a section log: waybill-feed runs */
+	bool track_on;	 /* there is a section track: waybill-track runs */
 	CONF_OPTIONS_TOP(CONF_MEMBER)
 #define CONF_SECTION_MEMBER(member, name, options) struct conf_##member member;
 	CONF_SECTIONS(CONF_SECTION_MEMBER)
@@ -57,13 +59,17 @@ enum { CONF_WITHOUT_VAULT_SUBMIT, CONF_WITHOUT_VAULT_DEFER };
 enum { CONF_BARE_NEWLINE_NORMALIZE, CONF_BARE_NEWLINE_REJECT };
 enum { CONF_LOG_STDERR, CONF_LOG_SYSLOG, CONF_LOG_FILE };
 enum { CONF_LOG_TEXT, CONF_LOG_JSON };
+enum { CONF_TRACK_TLS_REQUIRED, CONF_TRACK_TLS_OFFERED };
+enum { CONF_MSA_LOG_POSTFIX, CONF_MSA_LOG_EXIM, CONF_MSA_LOG_JSON };
 
 /* The roles that read a snapshot; each keeps only what it needs. */
 enum conf_role {
 	CONF_FOR_DAEMON,
 	CONF_FOR_PROXY,
 	CONF_FOR_AUTH,
-	CONF_FOR_KEEPER
+	CONF_FOR_KEEPER,
+	CONF_FOR_TRACK,
+	CONF_FOR_FEED
 };
 
 /*

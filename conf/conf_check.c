@@ -98,8 +98,8 @@ check_hostname(struct conf_reading *r)
 	c->hostname = full;
 }
 
-static void
-check_path(struct conf_reading *r, const char *section, const char *option,
+void
+conf_check_path(struct conf_reading *r, const char *section, const char *option,
     const char *path)
 {
 	if (*path == '\0' || *path == '/' ||
@@ -128,12 +128,12 @@ check_paths(struct conf_reading *r)
 {
 	const struct conf *c = r->conf;
 
-	check_path(r, "", "run_dir", c->run_dir);
-	check_path(r, "tls", "certificate", c->tls.certificate);
-	check_path(r, "tls", "key", c->tls.key);
-	check_path(r, "vault", "path", c->vault.path);
-	check_path(r, "vault", "keys", c->vault.keys);
-	check_path(r, "log", "file", c->log.file);
+	conf_check_path(r, "", "run_dir", c->run_dir);
+	conf_check_path(r, "tls", "certificate", c->tls.certificate);
+	conf_check_path(r, "tls", "key", c->tls.key);
+	conf_check_path(r, "vault", "path", c->vault.path);
+	conf_check_path(r, "vault", "keys", c->vault.keys);
+	conf_check_path(r, "log", "file", c->log.file);
 	if (is_within(c->vault.keys, c->vault.path))
 		conf_mistake(r, conf_line(r, "vault", "", "keys"),
 		    "the master keys lie in the vault itself; give keys a "
@@ -141,27 +141,29 @@ check_paths(struct conf_reading *r)
 }
 
 /* "*" is both families; anything else must be an address already. */
-static void
-check_addresses(struct conf_reading *r, const struct conf_listen *l)
+void
+conf_check_addresses(
+    struct conf_reading *r, int line, const struct conf_list *list)
 {
-	for (size_t i = 0; i < l->address.count; i++) {
-		const char *address = l->address.item[i];
+	for (size_t i = 0; i < list->count; i++) {
+		const char *address = list->item[i];
 
 		if (strcmp(address, "*") != 0 && !is_address(address))
-			conf_mistake(r,
-			    conf_line(r, "listen", l->title, "address"),
+			conf_mistake(r, line,
 			    "address \"%.60s\" is no address; give "
 			    "an IPv4 or IPv6 address, or *",
 			    address);
 	}
 }
 
-static bool
-shares_address(const struct conf_listen *a, const struct conf_listen *b)
+bool
+conf_shares_address(const struct conf_list *a, const struct conf_list *b)
 {
-	for (size_t i = 0; i < a->address.count; i++)
-		for (size_t j = 0; j < b->address.count; j++)
-			if (strcmp(a->address.item[i], b->address.item[j]) == 0)
+	for (size_t i = 0; i < a->count; i++)
+		for (size_t j = 0; j < b->count; j++)
+			if (strcmp(a->item[i], b->item[j]) == 0 ||
+			    strcmp(a->item[i], "*") == 0 ||
+			    strcmp(b->item[j], "*") == 0)
 				return true;
 	return false;
 }
@@ -179,11 +181,13 @@ check_listens(struct conf_reading *r)
 	for (size_t i = 0; i < c->listen_count; i++) {
 		const struct conf_listen *l = &c->listen[i];
 
-		check_addresses(r, l);
+		conf_check_addresses(r,
+		    conf_line(r, "listen", l->title, "address"), &l->address);
 		sockets += 2 * l->address.count;
 		for (size_t j = 0; l->port != 0 && j < i; j++)
 			if (c->listen[j].port == l->port &&
-			    shares_address(&c->listen[j], l))
+			    conf_shares_address(
+				&c->listen[j].address, &l->address))
 				conf_mistake(r,
 				    conf_line(r, "listen", l->title, "port"),
 				    "listen \"%s\" has the "
@@ -376,5 +380,6 @@ conf_check(struct conf_reading *r)
 	check_auth(r);
 	check_tracking(r);
 	check_log(r);
+	conf_check_track(r);
 	conf_check_tls(r);
 }

@@ -1,5 +1,5 @@
 /*
- * The certificate and its key: there, readable, a pair, and still valid.
+ * Certificates and their keys: there, readable, pairs, and still valid.
  */
 #include "conf/conf_reading.h"
 
@@ -40,34 +40,46 @@ open_regular(const char *path)
 	return NULL;
 }
 
+/* An option that names a PEM file. */
+struct pem {
+	const char *section;
+	const char *option;
+	const char *path;
+};
+
+static int
+line_of(const struct conf_reading *r, const struct pem *pem)
+{
+	return conf_line(r, pem->section, "", pem->option);
+}
+
 /* The option's file, or NULL after a mistake was written down. */
 static FILE *
-open_pem(struct conf_reading *r, const char *option, const char *path)
+open_pem(struct conf_reading *r, const struct pem *pem)
 {
 	FILE *f;
 
-	if (*path == '\0') {
-		if (!conf_is_bad(r, "tls", "", option))
-			conf_mistake(r, conf_line(r, "tls", "", option),
+	if (*pem->path == '\0') {
+		if (!conf_is_bad(r, pem->section, "", pem->option))
+			conf_mistake(r, line_of(r, pem),
 			    "no %s; set it in tls { ... } to a PEM file",
-			    option);
+			    pem->option);
 		return NULL;
 	}
-	f = open_regular(path);
+	f = open_regular(pem->path);
 	if (f == NULL)
-		conf_mistake(r, conf_line(r, "tls", "", option),
+		conf_mistake(r, line_of(r, pem),
 		    "%s \"%.200s\" cannot be read: %s; correct its path, or "
 		    "its "
 		    "mode for the user who starts waybilld",
-		    option, path, strerror(errno));
+		    pem->option, pem->path, strerror(errno));
 	return f;
 }
 
 static X509 *
-read_certificate(struct conf_reading *r)
+read_certificate(struct conf_reading *r, const struct pem *pem)
 {
-	const char *path = r->conf->tls.certificate;
-	FILE *f = open_pem(r, "certificate", path);
+	FILE *f = open_pem(r, pem);
 	X509 *certificate;
 
 	if (f == NULL)
@@ -75,18 +87,17 @@ read_certificate(struct conf_reading *r)
 	certificate = PEM_read_X509_AUX(f, NULL, NULL, NULL);
 	fclose(f);
 	if (certificate == NULL)
-		conf_mistake(r, conf_line(r, "tls", "", "certificate"),
-		    "certificate \"%.200s\" holds no PEM certificate; give the "
+		conf_mistake(r, line_of(r, pem),
+		    "%s \"%.200s\" holds no PEM certificate; give the "
 		    "file that begins with -----BEGIN CERTIFICATE-----",
-		    path);
+		    pem->option, pem->path);
 	return certificate;
 }
 
 static EVP_PKEY *
-read_key(struct conf_reading *r)
+read_key(struct conf_reading *r, const struct pem *pem)
 {
-	const char *path = r->conf->tls.key;
-	FILE *f = open_pem(r, "key", path);
+	FILE *f = open_pem(r, pem);
 	bool asked = false;
 	EVP_PKEY *key;
 
@@ -95,20 +106,21 @@ read_key(struct conf_reading *r)
 	key = PEM_read_PrivateKey(f, NULL, no_pass_phrase, &asked);
 	fclose(f);
 	if (key == NULL)
-		conf_mistake(r, conf_line(r, "tls", "", "key"),
-		    asked ? "key \"%.200s\" has a pass phrase; remove it with "
+		conf_mistake(r, line_of(r, pem),
+		    asked ? "%s \"%.200s\" has a pass phrase; remove it with "
 			    "openssl "
 			    "pkey"
-			  : "key \"%.200s\" holds no PEM private key; give the "
+			  : "%s \"%.200s\" holds no PEM private key; give the "
 			    "file that begins with -----BEGIN PRIVATE KEY-----",
-		    path);
+		    pem->option, pem->path);
 	return key;
 }
 
 static void
-check_dates(struct conf_reading *r, X509 *certificate)
+check_dates(
+    struct conf_reading *r, const struct pem *pem, const X509 *certificate)
 {
-	int line = conf_line(r, "tls", "", "certificate");
+	int line = line_of(r, pem);
 
 	if (X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0)
 		conf_warning(r, line, "the certificate has expired; renew it");
@@ -118,20 +130,41 @@ check_dates(struct conf_reading *r, X509 *certificate)
 		    "the clock right?");
 }
 
-void
-conf_check_tls(struct conf_reading *r)
+/* The two may be one file. */
+static void
+check_pair(
+    struct conf_reading *r, const struct pem *chain, const struct pem *secret)
 {
-	X509 *certificate = read_certificate(r);
-	EVP_PKEY *key = read_key(r);
+	X509 *certificate = read_certificate(r, chain);
+	EVP_PKEY *key = certificate != NULL || chain->path != secret->path
+	    ? read_key(r, secret)
+	    : NULL;
 
 	if (certificate != NULL)
-		check_dates(r, certificate);
+		check_dates(r, chain, certificate);
 	if (certificate != NULL && key != NULL &&
 	    X509_check_private_key(certificate, key) != 1)
-		conf_mistake(r, conf_line(r, "tls", "", "key"),
+		conf_mistake(r, line_of(r, secret),
 		    "key and certificate are no pair; give the key that the "
 		    "certificate was made for");
 	X509_free(certificate);
 	EVP_PKEY_free(key);
 	ERR_clear_error();
+}
+
+void
+conf_check_tls(struct conf_reading *r)
+{
+	const struct conf *c = r->conf;
+	const struct pem chain = { "tls", "certificate", c->tls.certificate };
+	const struct pem key = { "tls", "key", c->tls.key };
+
+	check_pair(r, &chain, &key);
+	for (size_t i = 0; i < c->track.certificates.count; i++) {
+		const struct pem both = { "track", "certificates",
+			c->track.certificates.item[i] };
+
+		if (*both.path == '/')
+			check_pair(r, &both, &both);
+	}
 }

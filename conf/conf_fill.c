@@ -94,6 +94,13 @@ fill_listens(struct conf_reading *r, cfg_t *cfg)
 	return 0;
 }
 
+/* libconfuse makes a section that is not in the file, too. */
+static bool
+is_there(const struct conf_reading *r, enum conf_section_number number)
+{
+	return conf_place_find(r, conf_sections[number].name, "", "") != NULL;
+}
+
 static int
 fill_msa(struct conf_reading *r, cfg_t *cfg)
 {
@@ -116,6 +123,9 @@ fill_msa(struct conf_reading *r, cfg_t *cfg)
 	if (set_title(r, &conf->msa_name, conf_title(msa), msa->line) < 0)
 		return -1;
 	fill_section(r, msa, &conf_sections[CONF_SECTION_of_msa], &conf->msa);
+	conf->msa_log_on = is_there(r, CONF_SECTION_of_msa_log);
+	fill_section(r, cfg_getsec(msa, "log"),
+	    &conf_sections[CONF_SECTION_of_msa_log], &conf->msa_log);
 	return 0;
 }
 
@@ -128,10 +138,11 @@ conf_fill(struct conf_reading *r, cfg_t *cfg)
 	for (size_t i = 1; i < CONF_SECTION_COUNT; i++) {
 		const struct conf_section *s = &conf_sections[i];
 
-		if (!conf_has_title(s))
+		if (!conf_has_title(s) && conf_section_is_in(s, ""))
 			fill_section(r, cfg_getsec(cfg, s->name), s,
 			    conf_section_base(conf, s));
 	}
+	conf->track_on = is_there(r, CONF_SECTION_of_track);
 	if (fill_listens(r, cfg) < 0 || fill_msa(r, cfg) < 0)
 		return -1;
 	return 0;

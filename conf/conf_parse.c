@@ -27,11 +27,23 @@ static struct parse {
 	int last_line; /* of the file */
 } * now;
 
-/* The section's name as we know it: libconfuse calls the outermost "root". */
+/*
+ * A row that nobody can set, with the section's name behind a blank, opens
+ * each table: libconfuse does not say in which section another one stands.
+ */
+enum { MARK_LEN = 1 };
+
+static const char *const marks[CONF_SECTION_COUNT] = { " ", " listen",
+#define MARK(member, name, options) " " name,
+	CONF_SECTIONS(MARK) };
+
+/* The section's name as we know it. */
 static const char *
 section_of(const cfg_t *cfg)
 {
-	return strcmp(cfg->name, "root") == 0 ? "" : cfg->name;
+	const char *first = cfg->opts[0].name;
+
+	return first != NULL && *first == ' ' ? first + MARK_LEN : cfg->name;
 }
 
 __attribute__((format(printf, 2, 0))) static void
@@ -106,10 +118,10 @@ static int
 on_section(cfg_t *cfg, cfg_opt_t *opt)
 {
 	const cfg_t *section = ended_section(cfg, opt);
+	const char *name = section_of(section);
 	const struct conf_place *first;
 
-	first =
-	    conf_place_find(now->reading, opt->name, conf_title(section), "");
+	first = conf_place_find(now->reading, name, conf_title(section), "");
 	if (first != NULL && *conf_title(section) == '\0')
 		conf_mistake(now->reading, cfg->line,
 		    "section %s stands twice; "
@@ -121,8 +133,8 @@ on_section(cfg_t *cfg, cfg_opt_t *opt)
 		    "twice; give each its own name",
 		    opt->name, conf_title(section));
 	else
-		conf_place_add(now->reading, opt->name, conf_title(section), "",
-		    cfg->line);
+		conf_place_add(
+		    now->reading, name, conf_title(section), "", cfg->line);
 	return 0;
 }
 
@@ -164,8 +176,13 @@ add_row(struct rows *rows, cfg_opt_t row)
 }
 
 static void
-add_options(struct rows *rows, const struct conf_section *section)
+add_options(struct rows *rows, enum conf_section_number number)
 {
+	const struct conf_section *section = &conf_sections[number];
+
+	add_row(rows,
+	    (cfg_opt_t)CFG_STR_CB(
+		marks[number], NULL, CFGF_NODEFAULT, on_value));
 	for (size_t i = 0; i < section->count; i++) {
 		const struct conf_option *o = &section->options[i];
 
@@ -205,29 +222,38 @@ add_unknown(struct tables *t, struct rows *rows, const char *section)
 	add_row(rows, (cfg_opt_t)CFG_END());
 }
 
+/* The sections that stand in outer; their own tables must be whole. */
+static void
+add_sections(struct tables *t, struct rows *rows, const char *outer)
+{
+	for (size_t i = 1; i < CONF_SECTION_COUNT; i++) {
+		const struct conf_section *s = &conf_sections[i];
+
+		if (conf_section_is_in(s, outer))
+			add_row(rows,
+			    (cfg_opt_t)CFG_SEC(conf_section_word(s),
+				t->known[i].row,
+				conf_has_title(s) ? CFGF_MULTI | CFGF_TITLE
+						  : CFGF_NONE));
+	}
+}
+
 /* Returns false without memory. */
 static bool
 build_tables(struct tables *t)
 {
 	bool failed = false;
-	struct rows *top = &t->known[CONF_SECTION_TOP];
 
 	for (size_t i = 0; i < now->unknowns.count; i++)
 		if (now->unknowns.list[i].form != CONF_UNKNOWN_VALUE)
 			add_unknown(
 			    t, &t->unknown[i], now->unknowns.list[i].name);
 	for (size_t i = 0; i < CONF_SECTION_COUNT; i++)
-		add_options(&t->known[i], &conf_sections[i]);
-	for (size_t i = 1; i < CONF_SECTION_COUNT; i++) {
-		const struct conf_section *s = &conf_sections[i];
-
-		add_unknown(t, &t->known[i], s->name);
-		add_row(top,
-		    (cfg_opt_t)CFG_SEC(s->name, t->known[i].row,
-			conf_has_title(s) ? CFGF_MULTI | CFGF_TITLE
-					  : CFGF_NONE));
+		add_options(&t->known[i], (enum conf_section_number)i);
+	for (size_t i = CONF_SECTION_COUNT; i-- > 0;) {
+		add_sections(t, &t->known[i], conf_sections[i].name);
+		add_unknown(t, &t->known[i], conf_sections[i].name);
 	}
-	add_unknown(t, top, "");
 	for (size_t i = 0; i < CONF_SECTION_COUNT; i++)
 		failed = failed || t->known[i].failed;
 	for (size_t i = 0; i < CONF_UNKNOWN_MAX; i++)
@@ -285,6 +311,18 @@ parse_whole(cfg_t *cfg, const char *text)
 	    strncmp(now->format, "unexpected closing", 18) == 0;
 }
 
+static void
+watch_section(cfg_t *cfg, const struct conf_section *section)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s", section->name);
+	for (char *p = path; *p != '\0'; p++)
+		if (*p == '.')
+			*p = '|'; /* as libconfuse writes it */
+	cfg_set_validate_func(cfg, path, on_section);
+}
+
 static cfg_t *
 try_parse(const char *text)
 {
@@ -301,8 +339,7 @@ try_parse(const char *text)
 	if (cfg != NULL) {
 		cfg_set_error_function(cfg, on_error);
 		for (size_t i = 1; i < CONF_SECTION_COUNT; i++)
-			cfg_set_validate_func(
-			    cfg, conf_sections[i].name, on_section);
+			watch_section(cfg, &conf_sections[i]);
 		whole = parse_whole(cfg, text);
 	}
 	stopped = *now;
@@ -407,7 +444,8 @@ learn(void)
 	if (stopped_with("no such option") && learn_name())
 		return true;
 	u = conf_unknown_find(&now->unknowns, now->section, now->name);
-	if (u != NULL && *u->section == '\0' && u->form == CONF_UNKNOWN_VALUE &&
+	if (u != NULL && u->form == CONF_UNKNOWN_VALUE &&
+	    conf_section_find(u->section) != NULL &&
 	    stopped_with("missing equal")) {
 		u->form = CONF_UNKNOWN_SECTION;
 		return true;

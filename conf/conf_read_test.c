@@ -60,6 +60,33 @@ write_pair(const char *name, long days)
 	EVP_PKEY_free(key);
 }
 
+static void
+copy_into(FILE *to, const char *name)
+{
+	char path[100], text[4000];
+	FILE *f;
+
+	path_in(path, sizeof(path), name);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	fwrite(text, 1, fread(text, 1, sizeof(text), f), to);
+	fclose(f);
+}
+
+static void
+write_both(void)
+{
+	char path[100];
+	FILE *f;
+
+	path_in(path, sizeof(path), "both.pem");
+	f = fopen(path, "we");
+	assert_non_null(f);
+	copy_into(f, "good.crt");
+	copy_into(f, "good.key");
+	fclose(f);
+}
+
 static int
 make_files(void **state)
 {
@@ -69,6 +96,7 @@ make_files(void **state)
 	write_pair("good", 30);
 	write_pair("other", 30);
 	write_pair("old", -1);
+	write_both();
 	snprintf(good_tls, sizeof(good_tls),
 	    "tls { certificate = \"%1$s/good.crt\" key = \"%1$s/good.key\" }\n",
 	    directory);
@@ -79,7 +107,7 @@ static int
 remove_files(void **state)
 {
 	static const char *const names[] = { "good.crt", "good.key",
-		"other.crt", "other.key", "old.crt", "old.key" };
+		"other.crt", "other.key", "old.crt", "old.key", "both.pem" };
 	char path[100];
 
 	(void)state;
@@ -146,8 +174,53 @@ defaults_stand_where_nothing_is_said(void **state)
 	assert_string_equal(c->listen[0].title, "a");
 	assert_string_equal(c->listen[0].address.item[0], "*");
 	assert_int_equal(c->listen[0].port, 587);
+	assert_false(c->track_on);
+	assert_false(c->msa_log_on);
+	assert_int_equal(c->tracking.inner_hosts.count, 8);
 	conf_free(c);
 	free(said);
+}
+
+static void
+tracker_and_feed_run_where_their_sections_are(void **state)
+{
+	char *text, *said;
+	struct conf *c;
+
+	(void)state;
+	assert_true(asprintf(&text,
+			"%shostname = a.example listen a { }\n"
+			"log { level = debug }\n"
+			"msa main { port = 25\n"
+			"  log { # nested\n"
+			"    file = /l format = exim filters = { '::1', b }\n"
+			"  }\n"
+			"  verify = no }\n"
+			"tracking { inner_hosts = { 192.0.2.0/24, a.lan }\n"
+			"  reveal_hosts = yes }\n"
+			"track { tls = offered\n"
+			"  certificates = \"%s/both.pem\" }\n",
+			good_tls, directory) > 0);
+	c = read_text(text, &said);
+	assert_string_equal(said, "");
+	assert_non_null(c);
+	assert_true(c->track_on);
+	assert_true(c->msa_log_on);
+	assert_int_equal(c->log.level, 3);
+	assert_int_equal(c->log.format, CONF_LOG_TEXT);
+	assert_string_equal(c->log.file, "");
+	assert_string_equal(c->msa_log.file, "/l");
+	assert_int_equal(c->msa_log.format, CONF_MSA_LOG_EXIM);
+	assert_int_equal(c->msa_log.filters.count, 2);
+	assert_int_equal(c->msa_log.wait, 60000);
+	assert_false(c->msa.verify);
+	assert_int_equal(c->tracking.inner_hosts.count, 2);
+	assert_true(c->tracking.reveal_hosts);
+	assert_int_equal(c->track.tls, CONF_TRACK_TLS_OFFERED);
+	assert_int_equal(c->track.certificates.count, 1);
+	conf_free(c);
+	free(said);
+	free(text);
 }
 
 static void
@@ -330,6 +403,75 @@ static const struct {
 	    "f:6: a } too much; remove it, or look above for a { that is "
 	    "missing\n" },
 	{ "a|b = 2\n", "f:5: not understood at a; correct the line\n" },
+	{ "\" \" = 2\n",
+	    "f:5: ' ' cannot be set here; write it inside its section\n" },
+	{ "track {\nidle_timeout = \"9 min\" }",
+	    "f:6: idle_timeout = \"9 min\": out of range; give it from \"10 "
+	    "min\" to \"1 days\"\n" },
+	{ "track { port = 587 }",
+	    "f:5: section track has the address and port of listen \"a\"; "
+	    "change one\n" },
+	{ "track { address = here }",
+	    "f:5: address \"here\" is no address; give an IPv4 or IPv6 "
+	    "address, or *\n" },
+	{ "track {\n certificates = { both.pem } }",
+	    "f:6: certificates = \"both.pem\" depends on where waybilld is "
+	    "started; give the path from / on\n" },
+	{ "track { }\ntrack { }",
+	    "f:6: section track stands twice; make one of the two\n" },
+	{ "tracking {\n\ninner_hosts = { 10.0.0.0/8, 10.0.0.0/33, b_/c } }",
+	    "f:7: inner_hosts \"10.0.0.0/33\" is neither a network nor a name; "
+	    "write \"10.0.0.0/8\" or \"example.lan\"\n"
+	    "f:7: inner_hosts \"b_/c\" is neither a network nor a name; write "
+	    "\"10.0.0.0/8\" or \"example.lan\"\n" },
+};
+
+/* The same with a section msa that is the last of four lines. */
+static const struct {
+	const char *text;
+	const char *said;
+} msa_mistakes[] = {
+	{ "log { }",
+	    "f:4: no file; set it in log { ... } to the MSA's log, as file = "
+	    "\"/var/log/mail.log\"\n" },
+	{ "\nlog {\n file = \"\" }",
+	    "f:6: file = \"\": empty; give it a value\n" },
+	{ "\nlog {\n file = mail.log\n}",
+	    "f:6: file = \"mail.log\" depends on where waybilld is started; "
+	    "give the path from / on\n" },
+	{ "log { file = /a\nstate = /a }",
+	    "f:5: state is the log itself; give it a file of its own\n" },
+	{ "log { file = /a\nstate = b }",
+	    "f:5: state = \"b\" depends on where waybilld is started; give "
+	    "the path from / on\n" },
+	{ "log { file = /a\nforamt = exim }",
+	    "f:5: unknown option 'foramt'; did you mean format?\n" },
+	{ "log { file = /a\n\nformat = syslog }\nprot = 3",
+	    "f:6: format = \"syslog\": not a word it knows; write one of "
+	    "postfix|exim|json\n"
+	    "f:7: unknown option 'prot'; did you mean port?\n" },
+	{ "log { file = /a\ntarget = file }",
+	    "f:5: unknown option 'target' here; it belongs into section "
+	    "log\n" },
+	{ "format = exim",
+	    "f:4: unknown option 'format' here; it belongs into section log of "
+	    "msa\n" },
+	{ "log { file = /a\nworkers = 3 }",
+	    "f:5: unknown option 'workers' in section log of msa; it belongs "
+	    "outside of sections\n" },
+	{ "lgo {\nfile = /a\n}",
+	    "f:4: unknown option 'lgo'; did you mean log?\n" },
+	{ "log { }\nlog { file = /b }",
+	    "f:5: section log stands twice; make one of the two\n" },
+	{ "log { file = /a\nfile = /b }",
+	    "f:5: file is given twice, first on line 4; remove one\n" },
+	{ "log { file = /a\nfile\n}",
+	    "f:6: no = after 'file'; write it as name = value\n" },
+	{ "log {\n\nfile = /a",
+	    "f:6: the file ends inside of a string, list or section; close "
+	    "what is open\n" },
+	{ "log = /a",
+	    "f:4: no { after section 'log'; write section { ... }\n" },
 };
 
 static void
@@ -347,6 +489,66 @@ each_mistake_names_line_and_cure(void **state)
 		conf_free(read_after_good("", &said));
 		assert_string_equal(said, "");
 		free(said);
+	}
+}
+
+static void
+mistakes_in_a_nested_section_are_named_as_well(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(msa_mistakes) / sizeof(msa_mistakes[0]);
+	     i++) {
+		char *text, *said;
+
+		assert_true(asprintf(&text,
+				"%shostname = a.example\nlisten a { }\n"
+				"msa main { %s }\n",
+				good_tls, msa_mistakes[i].text) > 0);
+		if (read_text(text, &said) != NULL)
+			fail_msg("taken: %s", msa_mistakes[i].text);
+		assert_string_equal(said, msa_mistakes[i].said);
+		free(said);
+		free(text);
+	}
+}
+
+/* A file of certificates { }, and what is said of it. */
+static const struct {
+	const char *file;
+	const char *said;
+} both[] = {
+	{ "both.pem", NULL },
+	{ "good.crt", "certificates \"%s/good.crt\" holds no PEM private key" },
+	{ "good.key", "certificates \"%s/good.key\" holds no PEM certificate" },
+	{ "none.pem", "certificates \"%s/none.pem\" cannot be read" },
+};
+
+static void
+each_of_certificates_holds_chain_and_key(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(both) / sizeof(both[0]); i++) {
+		char *text, *said, *expected;
+		struct conf *conf;
+
+		assert_true(asprintf(&text,
+				"track {\n certificates = { \"%s/%s\" } }\n",
+				directory, both[i].file) > 0);
+		conf = read_after_good(text, &said);
+		if (both[i].said == NULL) {
+			assert_non_null(conf);
+			assert_string_equal(said, "");
+		} else {
+			assert_null(conf);
+			assert_true(
+			    asprintf(&expected, both[i].said, directory) > 0);
+			assert_non_null(strstr(said, expected));
+			assert_memory_equal(said, "f:6: ", 5);
+			free(expected);
+		}
+		conf_free(conf);
+		free(said);
+		free(text);
 	}
 }
 
@@ -569,7 +771,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults_stand_where_nothing_is_said),
 		cmocka_unit_test(values_are_taken_in_every_spelling),
+		cmocka_unit_test(tracker_and_feed_run_where_their_sections_are),
 		cmocka_unit_test(each_mistake_names_line_and_cure),
+		cmocka_unit_test(
+		    mistakes_in_a_nested_section_are_named_as_well),
+		cmocka_unit_test(each_of_certificates_holds_chain_and_key),
 		cmocka_unit_test(all_mistakes_are_reported_at_once),
 		cmocka_unit_test(certificate_and_key_must_be_a_readable_pair),
 		cmocka_unit_test(an_empty_hostname_becomes_the_systems),

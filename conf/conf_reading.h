@@ -71,8 +71,18 @@ bool conf_parse(struct conf_reading *, const char *text);
 
 /* What no single option shows, checked over the whole configuration. */
 void conf_check(struct conf_reading *);
-/* Its part for certificate and key. */
+/* Its part for certificates and keys. */
 void conf_check_tls(struct conf_reading *);
+/* Its part for who follows messages: track, msa.log, inner_hosts. */
+void conf_check_track(struct conf_reading *);
+/* Write down which item of a list is neither "*" nor an address. */
+void
+conf_check_addresses(struct conf_reading *, int line, const struct conf_list *);
+/* Write down that path does not begin with "/"; an empty one may be. */
+void conf_check_path(struct conf_reading *, const char *section,
+    const char *option, const char *path);
+/* Would sockets at one port be in each other's way? */
+bool conf_shares_address(const struct conf_list *, const struct conf_list *);
 
 void conf_reading_free(struct conf_reading *);
 

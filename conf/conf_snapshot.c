@@ -19,7 +19,7 @@
 #include "conf/conf_value.h"
 
 enum {
-	SNAPSHOT_MAGIC = 0x57420001, /* its last octets: the format */
+	SNAPSHOT_MAGIC = 0x57420002, /* its last octets: the format */
 	TEXT_LONGEST = 4096,
 	LISTENS_MAX = 1024
 };
@@ -67,6 +67,8 @@ put_conf(struct wire_out *out, const struct conf *conf)
 	wire_begin(out);
 	wire_put_u32(out, SNAPSHOT_MAGIC);
 	wire_put_text(out, conf->msa_name);
+	wire_put_u8(out, conf->msa_log_on);
+	wire_put_u8(out, conf->track_on);
 	for (size_t i = 0; i < CONF_SECTION_COUNT; i++)
 		if (i != CONF_SECTION_LISTEN)
 			put_section(out, &conf_sections[i],
@@ -175,6 +177,8 @@ get_conf(struct wire_in *in, struct conf *conf)
 	if (wire_get_u32(in) != SNAPSHOT_MAGIC)
 		in->failed = true;
 	get_text(in, &conf->msa_name);
+	conf->msa_log_on = wire_get_u8(in) != 0;
+	conf->track_on = wire_get_u8(in) != 0;
 	for (size_t i = 0; i < CONF_SECTION_COUNT; i++)
 		if (i != CONF_SECTION_LISTEN)
 			get_section(in, &conf_sections[i],
@@ -246,6 +250,24 @@ static const struct need {
 	{ CONF_FOR_KEEPER, "tracking", NULL },
 	{ CONF_FOR_KEEPER, "vault", NULL },
 	{ CONF_FOR_KEEPER, "log", NULL },
+	{ CONF_FOR_TRACK, "", "hostname" },
+	{ CONF_FOR_TRACK, "", "run_dir" },
+	{ CONF_FOR_TRACK, "", "drain_timeout" },
+	{ CONF_FOR_TRACK, "tls", "min_version" },
+	{ CONF_FOR_TRACK, "tls", "ciphers" },
+	{ CONF_FOR_TRACK, "msa", "address" },
+	{ CONF_FOR_TRACK, "msa", "port" },
+	{ CONF_FOR_TRACK, "tracking", "server" },
+	{ CONF_FOR_TRACK, "tracking", "reveal_aliases" },
+	{ CONF_FOR_TRACK, "tracking", "reveal_hosts" },
+	{ CONF_FOR_TRACK, "tracking", "inner_hosts" },
+	{ CONF_FOR_TRACK, "limits", "handshake_timeout" },
+	{ CONF_FOR_TRACK, "track", NULL },
+	{ CONF_FOR_TRACK, "log", NULL },
+	{ CONF_FOR_FEED, "", "run_dir" },
+	{ CONF_FOR_FEED, "", "drain_timeout" },
+	{ CONF_FOR_FEED, "msa.log", NULL },
+	{ CONF_FOR_FEED, "log", NULL },
 };
 
 static bool

@@ -27,6 +27,8 @@ sample(void)
 	c->hostname = strdup("submit.example.net");
 	free(c->msa_name);
 	c->msa_name = strdup("main");
+	c->track_on = true;
+	c->msa_log_on = true;
 	c->listen = calloc(1, sizeof(*c->listen));
 	c->listen_count = 1;
 	c->listen[0].title = strdup("submission");
@@ -117,6 +119,47 @@ the_keeper_knows_no_network(void **state)
 }
 
 static void
+the_tracker_knows_no_vault_and_no_logins(void **state)
+{
+	struct conf *c = through_snapshot(CONF_FOR_TRACK);
+
+	(void)state;
+	assert_true(c->track_on);
+	assert_string_equal(c->hostname, "submit.example.net");
+	assert_string_equal(c->run_dir, "/run/waybill");
+	assert_int_equal(c->track.port, 1038);
+	assert_int_equal(c->track.address.count, 1);
+	assert_int_equal(c->tracking.inner_hosts.count, 8);
+	assert_int_equal(c->tracking.remember.count, 0);
+	assert_int_equal(c->msa.port, 10587);
+	assert_int_equal(c->limits.handshake_timeout, 30000);
+	assert_int_equal(c->limits.sessions, 0);
+	assert_int_equal(c->listen_count, 0);
+	assert_int_equal(c->auth.sasl.count, 0);
+	assert_string_equal(c->vault.path, "");
+	assert_string_equal(c->msa_log.file, "");
+	conf_free(c);
+}
+
+static void
+the_feed_knows_its_log_alone(void **state)
+{
+	struct conf *c = through_snapshot(CONF_FOR_FEED);
+
+	(void)state;
+	assert_true(c->msa_log_on);
+	assert_string_equal(c->msa_name, "main");
+	assert_string_equal(c->run_dir, "/run/waybill");
+	assert_string_equal(c->msa_log.state, "/var/lib/waybill/feed/main");
+	assert_int_equal(c->msa_log.wait, 60000);
+	assert_string_equal(c->msa.address, "");
+	assert_string_equal(c->hostname, "");
+	assert_int_equal(c->track.port, 0);
+	assert_string_equal(c->vault.path, "");
+	conf_free(c);
+}
+
+static void
 a_snapshot_cannot_be_changed(void **state)
 {
 	struct conf *c = sample();
@@ -182,6 +225,8 @@ main(void)
 		cmocka_unit_test(the_proxy_knows_no_vault_and_no_backend),
 		cmocka_unit_test(auth_knows_no_msa_and_no_vault),
 		cmocka_unit_test(the_keeper_knows_no_network),
+		cmocka_unit_test(the_tracker_knows_no_vault_and_no_logins),
+		cmocka_unit_test(the_feed_knows_its_log_alone),
 		cmocka_unit_test(a_snapshot_cannot_be_changed),
 		cmocka_unit_test(what_is_no_snapshot_is_refused),
 		cmocka_unit_test(a_vault_that_moved_is_noticed),

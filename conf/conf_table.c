@@ -22,6 +22,8 @@
 #define ROW_VAULT(...)	  ROW(conf_vault, __VA_ARGS__)
 #define ROW_LIMITS(...)	  ROW(conf_limits, __VA_ARGS__)
 #define ROW_LOG(...)	  ROW(conf_log, __VA_ARGS__)
+#define ROW_TRACK(...)	  ROW(conf_track, __VA_ARGS__)
+#define ROW_MSA_LOG(...)  ROW(conf_msa_log, __VA_ARGS__)
 
 static const struct conf_option top_rows[] = { CONF_OPTIONS_TOP(ROW_TOP) };
 static const struct conf_option listen_rows[] = { CONF_OPTIONS_LISTEN(
@@ -36,6 +38,10 @@ static const struct conf_option vault_rows[] = { CONF_OPTIONS_VAULT(
 static const struct conf_option limits_rows[] = { CONF_OPTIONS_LIMITS(
     ROW_LIMITS) };
 static const struct conf_option log_rows[] = { CONF_OPTIONS_LOG(ROW_LOG) };
+static const struct conf_option track_rows[] = { CONF_OPTIONS_TRACK(
+    ROW_TRACK) };
+static const struct conf_option msa_log_rows[] = { CONF_OPTIONS_MSA_LOG(
+    ROW_MSA_LOG) };
 
 #define COUNT(rows) (sizeof(rows) / sizeof(rows[0]))
 #define SECTION(member, name, options)                                         \
@@ -70,6 +76,36 @@ conf_section_find(const char *name)
 {
 	for (size_t i = 0; i < CONF_SECTION_COUNT; i++)
 		if (strcmp(conf_sections[i].name, name) == 0)
+			return &conf_sections[i];
+	return NULL;
+}
+
+const char *
+conf_section_word(const struct conf_section *section)
+{
+	const char *dot = strchr(section->name, '.');
+
+	return dot != NULL ? dot + 1 : section->name;
+}
+
+bool
+conf_section_is_in(const struct conf_section *section, const char *outer)
+{
+	size_t len = strlen(outer);
+
+	if (*outer == '\0')
+		return *section->name != '\0' &&
+		    strchr(section->name, '.') == NULL;
+	return strncmp(section->name, outer, len) == 0 &&
+	    section->name[len] == '.';
+}
+
+const struct conf_section *
+conf_section_find_in(const char *outer, const char *word)
+{
+	for (size_t i = 1; i < CONF_SECTION_COUNT; i++)
+		if (conf_section_is_in(&conf_sections[i], outer) &&
+		    strcmp(conf_section_word(&conf_sections[i]), word) == 0)
 			return &conf_sections[i];
 	return NULL;
 }

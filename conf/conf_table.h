@@ -5,6 +5,7 @@
 #ifndef CONF_CONF_TABLE_H
 #define CONF_CONF_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,7 +33,8 @@ struct conf_option {
 };
 
 struct conf_section {
-	const char *name; /* "" for options outside of sections */
+	/* "" for options outside of sections; "msa.log": log inside of msa */
+	const char *name;
 	const struct conf_option *options;
 	size_t count;
 	size_t offset; /* in struct conf; of listen: 0 */
@@ -55,6 +57,14 @@ const void *conf_member_const(const void *base, const struct conf_option *);
 
 /* The struct of a section of conf; not of listen, which are many. */
 void *conf_section_base(struct conf *, const struct conf_section *);
+
+/* The word that begins a section in the file: "log" of "msa.log". */
+const char *conf_section_word(const struct conf_section *);
+/* Does it stand directly in outer, "" for outside of sections? */
+bool conf_section_is_in(const struct conf_section *, const char *outer);
+/* What word begins in outer, or NULL. */
+const struct conf_section *
+conf_section_find_in(const char *outer, const char *word);
 
 /* The section or option of that name, or NULL. */
 const struct conf_section *conf_section_find(const char *name);

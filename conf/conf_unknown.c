@@ -3,6 +3,7 @@
  */
 #include "conf/conf_unknown.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -85,7 +86,7 @@ distance(const char *a, const char *b)
 	return row[n];
 }
 
-/* The nearest name among a section's options, and outside its sections. */
+/* The nearest name among a section's options and the sections in it. */
 static const char *
 nearest(const char *section, const char *name)
 {
@@ -100,24 +101,49 @@ nearest(const char *section, const char *name)
 			best = s->options[i].name;
 		}
 	}
-	for (size_t i = 1; *section == '\0' && i < CONF_SECTION_COUNT; i++) {
-		d = distance(name, conf_sections[i].name);
+	for (size_t i = 1; i < CONF_SECTION_COUNT; i++) {
+		const char *word = conf_section_word(&conf_sections[i]);
+
+		if (!conf_section_is_in(&conf_sections[i], section))
+			continue;
+		d = distance(name, word);
 		if (d < bound) {
 			bound = d;
-			best = conf_sections[i].name;
+			best = word;
 		}
 	}
 	return best;
 }
 
-/* The section that knows an option of that name, or NULL. */
+/* The section that knows an option of that name, one in here first, or NULL. */
 static const struct conf_section *
-home_of(const char *name)
+home_of(const char *here, const char *name)
 {
-	for (size_t i = 0; i < CONF_SECTION_COUNT; i++)
-		if (conf_option_find(&conf_sections[i], name) != NULL)
-			return &conf_sections[i];
-	return NULL;
+	const struct conf_section *found = NULL;
+
+	for (size_t i = 0; i < CONF_SECTION_COUNT; i++) {
+		const struct conf_section *s = &conf_sections[i];
+
+		if (conf_option_find(s, name) == NULL)
+			continue;
+		if (*here != '\0' && conf_section_is_in(s, here))
+			return s;
+		if (found == NULL)
+			found = s;
+	}
+	return found;
+}
+
+/* A section as messages name it: "log", "log of msa". */
+static const char *
+show_section(const char *name, char *out, size_t size)
+{
+	const char *dot = strchr(name, '.');
+
+	if (dot == NULL)
+		return name;
+	snprintf(out, size, "%s of %.*s", dot + 1, (int)(dot - name), name);
+	return out;
 }
 
 bool
@@ -138,7 +164,8 @@ conf_unknown_report(
     struct conf_reading *r, int line, const char *section, const char *name)
 {
 	const char *near = nearest(section, name);
-	const struct conf_section *home = home_of(name);
+	const struct conf_section *home = home_of(section, name);
+	char shown[80];
 
 	if (conf_unknown_is_unit(name))
 		conf_mistake(r, line,
@@ -149,12 +176,12 @@ conf_unknown_report(
 		conf_mistake(r, line,
 		    "unknown option '%s' here; it belongs "
 		    "into section %s",
-		    name, home->name);
+		    name, show_section(home->name, shown, sizeof(shown)));
 	else if (home != NULL)
 		conf_mistake(r, line,
 		    "unknown option '%s' in section %s; it "
 		    "belongs outside of sections",
-		    name, section);
+		    name, show_section(section, shown, sizeof(shown)));
 	else if (near != NULL)
 		conf_mistake(r, line, "unknown option '%s'; did you mean %s?",
 		    name, near);

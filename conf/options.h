@@ -38,9 +38,11 @@
 	O(TEXT, user_keeper, "_waybill-vault", 1, 32, "",                      \
 	    "who waybill-keeper runs as")                                      \
 	O(TEXT, user_feed, "_waybill-feed", 1, 32, "",                         \
-	    "who may tell the keeper what the MSA's log says")                 \
+	    "who waybill-feed runs as; it tells the keeper what the MSA's "    \
+	    "log says")                                                        \
 	O(TEXT, user_track, "_waybill-track", 1, 32, "",                       \
-	    "who may ask the keeper where a message stands")
+	    "who waybill-track runs as; it asks the keeper where a message "   \
+	    "stands")
 
 #define CONF_OPTIONS_LISTEN(O)                                                 \
 	O(LIST, address, "*", 1, 16, "",                                       \
@@ -111,6 +113,18 @@
 	O(TIME, queue_lifetime, "5 days", 0, CONF_YEAR_MS, "",                 \
 	    "how long it keeps trying")
 
+#define CONF_OPTIONS_MSA_LOG(O)                                                \
+	O(TEXT, file, "", 1, 4000, "", "the MSA's log")                        \
+	O(WORD, format, "postfix", 0, 0, "postfix|exim|json", "who writes it") \
+	O(TEXT, syslog_name, "postfix", 1, 64, "",                             \
+	    "how the names of Postfix's programs begin in the log")            \
+	O(LIST, filters, "", 0, 64, "",                                        \
+	    "addresses of content filters that give messages back")            \
+	O(TEXT, state, "/var/lib/waybill/feed/main", 1, 4000, "",              \
+	    "file that keeps how far the log is read")                         \
+	O(TIME, wait, "60 s", 0, 3600000, "",                                  \
+	    "how long lines of an unknown queue id wait for it to be known")
+
 #define CONF_OPTIONS_TRACKING(O)                                               \
 	O(WORD, default_, "on", 0, 0, "off|on", "track who did not choose")    \
 	O(WORD, certifier, "derived", 0, 0, "derived|random",                  \
@@ -125,12 +139,40 @@
 	    "the reply to a message ends with its ENVID")                      \
 	O(TEXT, server, "", 0, 255, "",                                        \
 	    "name of the tracking server in mtqp URIs; hostname if empty")     \
+	O(FLAG, reveal_aliases, "false", 0, 0, "",                             \
+	    "show the addresses that an alias leads to")                       \
+	O(FLAG, reveal_hosts, "false", 0, 0, "", "show inner hosts")           \
+	O(LIST, inner_hosts,                                                   \
+	    "127.0.0.0/8, ::1/128, 10.0.0.0/8, 172.16.0.0/12, "                \
+	    "192.168.0.0/16, 169.254.0.0/16, fe80::/10, fc00::/7",             \
+	    0, 1000, "", "networks and domains whose hosts are inner")         \
 	O(TIME, mint_timeout, "2 s", 10, 60000, "", "wait for an ENVID and B") \
 	O(TIME, settle_timeout, "2 s", 10, 60000, "",                          \
 	    "wait for the record of a message before its reply is passed on")  \
 	O(NUMBER, mints_unfinished, "100", 1, 1000000, "",                     \
 	    "transactions of an account without a message, after which "       \
 	    "without_vault decides about its mail")
+
+#define CONF_OPTIONS_TRACK(O)                                                  \
+	O(LIST, address, "*", 1, 16, "",                                       \
+	    "addresses to listen on; * is every IPv4 and IPv6 address")        \
+	O(NUMBER, port, "1038", 0, 65535, "", "TCP port; 0: any free one")     \
+	O(WORD, tls, "required", 0, 0, "required|offered",                     \
+	    "no secret is heard without TLS, or TLS as the client wishes")     \
+	O(LIST, certificates, "", 0, 64, "",                                   \
+	    "PEM files, each with chain and key, beside the one of tls")       \
+	O(NUMBER, sessions, "1000", 1, 10000000, "", "sessions")               \
+	O(NUMBER, sessions_per_address, "50", 1, 10000000, "",                 \
+	    "sessions of one client address (/64 of IPv6)")                    \
+	O(TIME, idle_timeout, "10 min", 600000, 86400000, "",                  \
+	    "the next command of a client")                                    \
+	O(NUMBER, commands, "1000", 1, 10000000, "", "commands of a session")  \
+	O(NUMBER, bad_commands, "10", 1, 100000, "",                           \
+	    "commands in error that end a session")                            \
+	O(NUMBER, refused, "50", 1, 1000000, "",                               \
+	    "questions of a session that may be refused")                      \
+	O(TIME, keeper_timeout, "5 s", 10, 60000, "",                          \
+	    "wait for the keeper's answer")
 
 #define CONF_OPTIONS_VAULT(O)                                                  \
 	O(WORD, engine, "rocksdb", 0, 0, "rocksdb", "store of the vault")      \
@@ -155,6 +197,8 @@
 	    "the next command of a client")                                    \
 	O(TIME, data_timeout, "3 min", 100, 7200000, "",                       \
 	    "the next block of a message of a client")                         \
+	O(TIME, message_timeout, "1 h", 1000, 86400000, "",                    \
+	    "a whole message of a client, from the reply to DATA")             \
 	O(TIME, session_max, "24 h", 60000, CONF_YEAR_MS, "",                  \
 	    "longest session, and life of its ticket")                         \
 	O(WORD, bare_newline, "normalize", 0, 0, "normalize|reject",           \
@@ -167,7 +211,10 @@
 	O(WORD, level, "info", 0, 0, "error|warning|info|debug",               \
 	    "least important line written")
 
-/* Sections: S(member, name in the file, list of options, how many) */
+/*
+ * Sections: S(member, name, list of options). "msa.log" is the section log
+ * inside of msa.
+ */
 #define CONF_SECTIONS(S)                                                       \
 	S(tls, "tls", CONF_OPTIONS_TLS)                                        \
 	S(auth, "auth", CONF_OPTIONS_AUTH)                                     \
@@ -175,6 +222,8 @@
 	S(tracking, "tracking", CONF_OPTIONS_TRACKING)                         \
 	S(vault, "vault", CONF_OPTIONS_VAULT)                                  \
 	S(limits, "limits", CONF_OPTIONS_LIMITS)                               \
-	S(log, "log", CONF_OPTIONS_LOG)
+	S(log, "log", CONF_OPTIONS_LOG)                                        \
+	S(track, "track", CONF_OPTIONS_TRACK)                                  \
+	S(msa_log, "msa.log", CONF_OPTIONS_MSA_LOG)
 
 #endif
