@@ -11,6 +11,7 @@
 
 #include <openssl/rand.h>
 
+#include "common/clock.h"
 #include "common/codec.h"
 #include "common/log.h"
 #include "proxy/msa.h"
@@ -109,6 +110,7 @@ message_begin(struct session *s)
 
 	if (b == NULL)
 		fatal("out of memory");
+	b->since = clock_ms();
 	s->mail->body = b;
 	session_enter(s, SESSION_DATA);
 	data_scan_init(&b->scan);
@@ -268,6 +270,10 @@ message_input(struct session *s)
 	in.len = len;
 	if (len == 0)
 		return;
+	if (session_message_left(s) <= 1) {
+		session_bye(s, "421 4.4.2 The message takes too long");
+		return;
+	}
 	session_arm(s);
 	while (data_scan_next(&b->scan, &in, &text)) {
 		if (s->state == SESSION_DATA)

@@ -112,6 +112,16 @@ session_login_left(const struct session *s)
 	return spent < limit ? limit - spent : 1;
 }
 
+/* Who sends an octet now and then is not silent, but takes too long. */
+uint64_t
+session_message_left(const struct session *s)
+{
+	uint64_t limit = (uint64_t)s->w->conf->limits.message_timeout;
+	uint64_t spent = clock_ms() - s->mail->body->since;
+
+	return spent < limit ? limit - spent : 1;
+}
+
 void
 session_arm(struct session *s)
 {
@@ -138,7 +148,9 @@ session_arm(struct session *s)
 		break;
 	case SESSION_DATA:
 	case SESSION_DISCARD:
-		ms = (uint64_t)conf->limits.data_timeout;
+		ms = session_message_left(s);
+		if (ms > (uint64_t)conf->limits.data_timeout)
+			ms = (uint64_t)conf->limits.data_timeout;
 		break;
 	default:
 		break; /* what it waits for has a clock of its own */

@@ -107,6 +107,8 @@ void session_bye(struct session *, const char *reply);
 /* The client is gone or unwanted; what is at its MSA is finished. */
 void session_end(struct session *, const char *why);
 void session_free(struct session *);
+/* ms that are left for the message that flows, at least 1. */
+uint64_t session_message_left(const struct session *);
 /* Restart the client's clock for the state it is in. */
 void session_arm(struct session *);
 bool session_is_secure(const struct session *);

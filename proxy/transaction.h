@@ -34,6 +34,7 @@ struct transaction_rcpt {
 };
 
 struct transaction_body {
+	uint64_t since; /* clock_ms() at the reply to DATA */
 	struct data_scan scan;
 	struct data_stuff stuff;
 	struct header_scan header;

@@ -80,7 +80,7 @@ print_waiting(
 		text[0] = '\0';
 	if (until[0] != '\0')
 		snprintf(text + strlen(text), sizeof(text) - strlen(text),
-		    "%sgiven up at %s", text[0] != '\0' ? "; " : "", until);
+		    "%strying ends at %s", text[0] != '\0' ? "; " : "", until);
 	if (text[0] != '\0')
 		print_note(out, address, text, "");
 }

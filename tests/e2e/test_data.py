@@ -269,6 +269,36 @@ def fixture_lost(module_space, authority):
             yield waybill, msa
 
 
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_message_that_trickles_is_cut_in_the_end(start_waybill, refused):
+    def script(conn):
+        answer_until(conn, "DATA")
+        conn.send("354 go")
+        if refused:
+            conn.send("552 5.3.4 Too much")
+        ends.append(conn.closed())
+
+    ends = []
+    with HandMsa(script) as msa:
+        waybill = start_waybill(msa, limits={"message_timeout": "1 s"})
+        client = Wire(waybill)
+        client.begin()
+        client.raw(b"Message-ID: <slow@c.test>\r\n\r\n")
+        client.sock.settimeout(0.05)
+        said = b""
+        while not said:
+            client.raw(b"x")
+            try:
+                said = client.sock.recv(4096)
+            except TimeoutError:
+                pass
+        assert said.startswith(b"421 4.4.2 ")
+        wait_until(lambda: ends, what="the MSA's connection to end")
+        assert b"\r\n.\r\n" not in ends[0] and b"QUIT" not in ends[0]
+        line = waybill.wait_line(event="message_cut")
+        assert "421 4.4.2" in line["reply"]
+
+
 def test_the_log_knows_the_tls_of_a_client_that_left(client, waybill):
     client.begin()
     client.raw(b"Message-ID: <gone@c.test>\r\n\r\nbye\r\n.\r\n")
