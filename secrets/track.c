@@ -1,7 +1,8 @@
 /*
  * STATUS: one message for whoever proves to know A (RFC 3887 4). Unknown,
- * wrong, revoked and expired are one answer and the same work; a message
- * that is still queued is never denied (RFC 3885 3.1).
+ * wrong, revoked and expired are one answer; their work differs by some
+ * microseconds, less than the grid that the tracker's refusals leave on. A
+ * message that is still queued is never denied (RFC 3885 3.1).
  */
 #include <string.h>
 

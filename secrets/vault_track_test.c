@@ -187,6 +187,50 @@ what_is_described_is_never_denied(void **state)
 	}
 }
 
+/* To the last moment all that is known of it is told, and then nothing. */
+static void
+what_became_of_a_message_is_told_until_it_expires(void **state)
+{
+	struct minted m, next;
+	struct mail_record r;
+	uint64_t start;
+
+	(void)state;
+	fx_open();
+	m = settled("alice", "<1@x>", "Q1");
+	start = fx.now;
+	feed_one(a_status("Q1", start + 1000, ACTION_DELAYED));
+	while (fx.now < start + 10 * FIXTURE_DAY) {
+		fx.now += FIXTURE_DAY / 24;
+		vault_hour(fx.vault);
+		fx_turn();
+	}
+	fx.now = start + 10 * FIXTURE_DAY - 1000;
+	/* the last word may come as late as that */
+	assert_string_equal(
+	    feed_one(a_status("Q1", fx.now, ACTION_FAILED)), "0");
+	assert_string_equal(feed_end("Q1", fx.now), "0");
+	assert_int_equal(events_of("alice", m.envid), 2);
+	assert_int_equal(track(m.envid, m.certifier, &r), KEEPER_OK);
+	assert_int_equal(fx.history.count, 2);
+	mail_record_free(&r);
+	next = settled("alice", "<2@x>", "Q2");
+	/* its day is still there, with younger messages in it */
+	fx.now = start + 10 * FIXTURE_DAY + 1;
+	refused_alike(m.envid, m.certifier);
+	assert_string_equal(
+	    feed_one(a_status("Q1", fx.now, ACTION_DELIVERED)), "1");
+	assert_int_equal(tracks(next.envid, next.certifier), KEEPER_OK);
+	for (int hour = 0; hour < 25; hour++) {
+		fx.now += FIXTURE_DAY / 24;
+		vault_hour(fx.vault);
+		fx_turn();
+	}
+	refused_alike(m.envid, m.certifier);
+	assert_int_equal(events_of("alice", "<1@x>"), -1);
+	assert_int_equal(events_of("alice", "<2@x>"), 0);
+}
+
 static void
 forgotten(void *arg, enum store_status status)
 {
@@ -232,6 +276,7 @@ main(void)
 		CASE(an_envid_of_the_client_with_our_secret_is_tracked),
 		CASE(untracked_messages_are_unknown),
 		CASE(what_is_described_is_never_denied),
+		CASE(what_became_of_a_message_is_told_until_it_expires),
 		CASE(accounts_of_an_older_vault_are_found),
 	};
 

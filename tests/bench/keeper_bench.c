@@ -1,19 +1,21 @@
 /*
  * What a message costs the keeper: mint and settle over a real store, 64
- * pairs a turn, then listings and searches (make bench CASE=keeper).
+ * pairs a turn, then listings, searches and questions of who tracks (make
+ * bench CASE=keeper).
  *
  *	build/bench/keeper_bench PAIRS USERS [random]
  */
-#include "secrets/vault_fixture.h"
+#include "secrets/vault_history_fixture.h"
 
 #include <err.h>
 #include <sys/resource.h>
 #include <time.h>
 
-#define TURN 64
+#define TURN	 64
+#define STATUSES 20000 /* of each kind */
 
 static struct minted answers[TURN];
-static size_t settled;
+static size_t stored;
 
 static uint64_t
 real_clock(void)
@@ -53,7 +55,7 @@ take(void *arg, struct question to, unsigned type, const struct wire_out *body)
 		wire_read(&in, body->data, body->len);
 		minted_get(&in, &answers[to.id % TURN]);
 	} else if (type == MSG_SETTLED && body->data[0] == KEEPER_OK) {
-		settled++;
+		stored++;
 	}
 }
 
@@ -121,6 +123,94 @@ measure_reads(unsigned users)
 	printf("SHOW of nothing: %.0f us\n", (wall() - begin) / 200 * 1e6);
 }
 
+/* What is asked for: an ENVID and a certifier, and what they cost. */
+struct kind {
+	const char *name;
+	struct minted m;
+	size_t count;
+	double us[STATUSES];
+};
+
+static struct minted
+expired(void)
+{
+	struct mint mint = {
+		.ticket = fx_ticket("user1"), .own_certifier = 1, .timeout = 1
+	};
+	struct mail_record r;
+	struct minted m;
+
+	memset(mint.certifier, 5, sizeof(mint.certifier));
+	m = fx_mint_as(&mint);
+	r = fx_record("user1", &m, "<expired@x>");
+	r.flags |= MAIL_CLIENT_MTRK;
+	memcpy(r.certifier, mint.certifier, CERTIFIER_LEN);
+	r.timeout = 1;
+	r.queue_id = fx_text("E1");
+	r.recipient_count = 1;
+	if (fx_settle_as(&r) != KEEPER_OK)
+		errx(1, "settle");
+	feed_one(a_status("E1", fx.now, ACTION_DELIVERED));
+	return m;
+}
+
+static struct kind kinds[] = { { .name = "found" }, { .name = "unknown" },
+	{ .name = "wrong" }, { .name = "revoked" }, { .name = "expired" } };
+
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+static void
+make_kinds(void)
+{
+	kinds[0].m = settled("user1", "<found@x>", "F1");
+	kinds[1].m = kinds[0].m;
+	memcpy(kinds[1].m.envid, "AAAAAAAAAAAAAAAAAAAAAA", 22);
+	kinds[2].m = kinds[0].m;
+	memcpy(kinds[2].m.certifier, "AAAA", 4);
+	kinds[3].m = settled("user1", "<revoked@x>", "R1");
+	take_back("user1", "<revoked@x>");
+	kinds[4].m = expired();
+	fx.now += 60000;
+}
+
+static int
+by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Does the time of a refusal tell which it is (RFC 3887 4)? */
+static void
+measure_status(void)
+{
+	size_t done = 0;
+
+	make_kinds();
+	while (done < KINDS * STATUSES) {
+		struct kind *k = &kinds[(size_t)random() % KINDS];
+		double begin = wall();
+		uint8_t status = tracks(k->m.envid, k->m.certifier);
+
+		begin = wall() - begin;
+		if ((status == KEEPER_OK) != (k == &kinds[0]))
+			errx(1, "%s: status %d", k->name, status);
+		if (k->count == STATUSES)
+			continue;
+		k->us[k->count++] = begin * 1e6;
+		done++;
+	}
+	for (size_t i = 0; i < KINDS; i++) {
+		double *us = kinds[i].us;
+
+		qsort(us, STATUSES, sizeof(*us), by_size);
+		printf("STATUS %s: %.1f us (a tenth below %.1f, above %.1f)\n",
+		    kinds[i].name, us[STATUSES / 2], us[STATUSES / 10],
+		    us[STATUSES * 9 / 10]);
+	}
+}
+
 static void
 fx_open_as(const struct vault_owner *owner)
 {
@@ -157,11 +247,12 @@ main(int argc, char **argv)
 	spent = cpu() - spent;
 	printf("%zu pairs settled: %.0f a second, %.0f a second of CPU, "
 	       "longest commit %.1f ms\n",
-	    settled, (double)settled / began, (double)settled / spent,
+	    stored, (double)stored / began, (double)stored / spent,
 	    longest * 1e3);
 	fx_close();
 	fx_open();
 	measure_reads(users);
+	measure_status();
 	wire_free(&body);
 	return fx_teardown(NULL);
 }
