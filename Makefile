@@ -28,15 +28,17 @@ LIBS_proxy   = -levent_core -levent_extra -lssl -lcrypto
 LIBS_auth    = -levent_core -lsasl2 -lcrypto
 LIBS_secrets = -levent_core -lrocksdb -lcrypto
 LIBS_token   = -lconfuse -lcares -lssl -lcrypto
-LIBS_track   = -levent_core -lcrypto -ljansson
+LIBS_track   = -levent_core -lssl -lcrypto -ljansson
 
 FOLDERS  = common conf daemon proxy auth secrets token track
 # The main file of a program has the program's name; *_test.c are tests.
 MAINS    = daemon/waybilld.c daemon/waybillctl.c proxy/waybill-proxy.c \
-	   auth/waybill-auth.c secrets/waybill-keeper.c token/waybill.c
+	   auth/waybill-auth.c secrets/waybill-keeper.c token/waybill.c \
+	   track/waybill-track.c
 PROGRAMS = $(BUILD)/sbin/waybilld $(BUILD)/bin/waybillctl \
 	   $(BUILD)/libexec/waybill-proxy $(BUILD)/libexec/waybill-auth \
-	   $(BUILD)/libexec/waybill-keeper $(BUILD)/bin/waybill
+	   $(BUILD)/libexec/waybill-keeper $(BUILD)/libexec/waybill-track \
+	   $(BUILD)/bin/waybill
 
 SOURCES  = $(foreach f,$(FOLDERS),$(wildcard $(f)/*.c))
 LIB_SRCS = $(filter-out $(MAINS) %_test.c,$(SOURCES))
@@ -63,14 +65,17 @@ define program_rule
 $(1): $(BUILD)/obj/$(2)/$(notdir $(1)).o $(BUILD)/obj/$(2).a $(SHARED)
 	@mkdir -p $$(@D)
 	@echo 'link $$@'
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $$@ $$^ $(LIBS_$(2))
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $$@ $$^ $(or $(LIBS_$(notdir $(1))),$(LIBS_$(2)))
 endef
 $(eval $(call program_rule,$(BUILD)/sbin/waybilld,daemon))
 $(eval $(call program_rule,$(BUILD)/bin/waybillctl,daemon))
 $(eval $(call program_rule,$(BUILD)/libexec/waybill-proxy,proxy))
 $(eval $(call program_rule,$(BUILD)/libexec/waybill-auth,auth))
 $(eval $(call program_rule,$(BUILD)/libexec/waybill-keeper,secrets))
+$(eval $(call program_rule,$(BUILD)/libexec/waybill-track,track))
 $(eval $(call program_rule,$(BUILD)/bin/waybill,token))
+$(eval $(call program_rule,$(BUILD)/libexec/waybill-track,track))
+$(eval $(call program_rule,$(BUILD)/bin/waybill-feed,track))
 
 define test_rule
 $(BUILD)/tests/$(1)/%: $(BUILD)/obj/$(1)/%.o $(BUILD)/obj/$(1).a $(SHARED)
