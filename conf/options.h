@@ -199,8 +199,6 @@
 	    "the next block of a message of a client")                         \
 	O(TIME, message_timeout, "1 h", 1000, 86400000, "",                    \
 	    "a whole message of a client, from the reply to DATA")             \
-	O(TIME, message_timeout, "1 h", 1000, 86400000, "",                    \
-	    "a whole message of a client, from the reply to DATA")             \
 	O(TIME, session_max, "24 h", 60000, CONF_YEAR_MS, "",                  \
 	    "longest session, and life of its ticket")                         \
 	O(WORD, bare_newline, "normalize", 0, 0, "normalize|reject",           \
