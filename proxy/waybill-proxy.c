@@ -3,6 +3,7 @@
  * (RFC 6409). It holds TLS keys, mail and passwords in flight, and asks the
  * others for verdicts and secrets.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "common/child.h"
 #include "common/clients.h"
 #include "common/clock.h"
+#include "common/inner_host.h"
 #include "common/link.h"
 #include "common/log.h"
 #include "common/messages.h"
@@ -37,6 +39,7 @@ enum {
 };
 
 static struct worker worker;
+static struct inner_hosts *inner;
 static struct link *mechanisms_link;
 static struct event *mechanisms_timer;
 static uint32_t generation;
@@ -241,6 +244,24 @@ proxy_msa_context(void)
 		fatal("TLS to the MSA (section msa, ca_file): %s", error);
 }
 
+/* What XMTRK SHOW may tell. */
+static void
+proxy_set_view(void)
+{
+	const struct conf_tracking *conf = &worker.conf->tracking;
+
+	inner =
+	    inner_hosts_new(conf->inner_hosts.item, conf->inner_hosts.count);
+	if (inner == NULL)
+		fatal("inner_hosts of section tracking: %s", strerror(errno));
+	worker.view = (struct status_view){
+		.reveal_aliases = conf->reveal_aliases,
+		.reveal_hosts = conf->reveal_hosts,
+		.is_inner = inner_host_match,
+		.arg = inner,
+	};
+}
+
 static void
 proxy_start(struct child_start *start)
 {
@@ -262,6 +283,7 @@ proxy_start(struct child_start *start)
 		fatal("libevent cannot start");
 	worker.tls = proxy_server_context(start);
 	proxy_msa_context();
+	proxy_set_view();
 	worker.penalties = penalties_open(child_take_fd(start, "penalties"));
 	if (worker.penalties == NULL)
 		fatal("the memory of failed logins cannot be mapped");
@@ -312,6 +334,7 @@ proxy_stop(void)
 	event_free(mechanisms_timer);
 	SSL_CTX_free(worker.tls);
 	SSL_CTX_free(worker.msa_tls);
+	inner_hosts_free(inner);
 	conf_free(worker.conf);
 	event_base_free(worker.base);
 }
