@@ -29,16 +29,20 @@ LIBS_auth    = -levent_core -lsasl2 -lcrypto
 LIBS_secrets = -levent_core -lrocksdb -lcrypto
 LIBS_token   = -lconfuse -lcares -lssl -lcrypto
 LIBS_track   = -levent_core -lssl -lcrypto -ljansson
+# Two programs of one folder, each with only what it needs.
+LIBS_waybill-track = -levent_core -lssl -lcrypto
+LIBS_waybill-feed  = -levent_core -lcrypto -ljansson
 
 FOLDERS  = common conf daemon proxy auth secrets token track
 # The main file of a program has the program's name; *_test.c are tests.
 MAINS    = daemon/waybilld.c daemon/waybillctl.c proxy/waybill-proxy.c \
 	   auth/waybill-auth.c secrets/waybill-keeper.c token/waybill.c \
-	   track/waybill-track.c
+	   track/waybill-track.c track/waybill-feed.c
 PROGRAMS = $(BUILD)/sbin/waybilld $(BUILD)/bin/waybillctl \
 	   $(BUILD)/libexec/waybill-proxy $(BUILD)/libexec/waybill-auth \
 	   $(BUILD)/libexec/waybill-keeper $(BUILD)/libexec/waybill-track \
-	   $(BUILD)/bin/waybill
+	   $(BUILD)/bin/waybill \
+	   $(if $(wildcard track/waybill-feed.c),$(BUILD)/bin/waybill-feed)
 
 SOURCES  = $(foreach f,$(FOLDERS),$(wildcard $(f)/*.c))
 LIB_SRCS = $(filter-out $(MAINS) %_test.c,$(SOURCES))
@@ -74,7 +78,6 @@ $(eval $(call program_rule,$(BUILD)/libexec/waybill-auth,auth))
 $(eval $(call program_rule,$(BUILD)/libexec/waybill-keeper,secrets))
 $(eval $(call program_rule,$(BUILD)/libexec/waybill-track,track))
 $(eval $(call program_rule,$(BUILD)/bin/waybill,token))
-$(eval $(call program_rule,$(BUILD)/libexec/waybill-track,track))
 $(eval $(call program_rule,$(BUILD)/bin/waybill-feed,track))
 
 define test_rule
