@@ -468,7 +468,7 @@ static const struct {
 	{ "log { file = /a\nfile\n}",
 	    "f:6: no = after 'file'; write it as name = value\n" },
 	{ "log {\n\nfile = /a",
-	    "f:6: the file ends inside of a string, list or section; close "
+	    "f:7: the file ends inside of a string, list or section; close "
 	    "what is open\n" },
 	{ "log = /a",
 	    "f:4: no { after section 'log'; write section { ... }\n" },
