@@ -17,6 +17,7 @@ LIBRARIES = {
                               "libcrypto"},
     "libexec/waybill-auth": {"libevent_core", "libsasl2", "libcrypto"},
     "libexec/waybill-keeper": {"libevent_core", "librocksdb", "libcrypto"},
+    "libexec/waybill-track": {"libevent_core", "libssl", "libcrypto"},
 }
 ALWAYS = {"libc", "ld-linux-x86-64", "ld-linux-aarch64", "libm", "libpthread",
           "libasan", "libubsan", "libgcc_s", "libdl", "libresolv", "librt",
