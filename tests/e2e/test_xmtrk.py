@@ -152,6 +152,18 @@ def test_show_tells_each_recipient(client, hop):
         client.whole("xmtrk show <three@client.test>")
 
 
+def test_where_it_stands_is_shown_from_the_start(client):
+    """The MSA takes MTRK, so its own name is what to ask next."""
+    assert client.message(TEXT % (b"passed", b"passed"))[0] == 250
+    shown = told(client.whole("XMTRK SHOW <passed@client.test>"))
+    states = [pairs for word, pairs in shown if word == "status"]
+    assert len(states) == 1
+    assert states[0]["to"] == "bob@example.test"
+    assert states[0]["action"] == "transferred"
+    assert states[0]["mta"] == "hop.example.test"
+    assert not [word for word, _ in shown if word == "event"]
+
+
 def test_token_by_either_name(client, waybill):
     row = rows(client)[0][0]
     token = token_of(client, row["envid"])
