@@ -135,6 +135,7 @@ known_ids_renew(struct known_ids *k, struct known_id *id)
 	known_ids_drop_origins(k, id);
 	id->message_id = 0;
 	id->joined_from = 0;
+	id->born = 0;
 	id->recipients = 0;
 	id->by_filter = id->forwarded = id->ended = false;
 }

@@ -25,6 +25,7 @@ struct known_id {
 	uint64_t key;
 	uint64_t message_id;  /* its key, 0: unknown */
 	uint64_t joined_from; /* key of the id before it, 0: none */
+	uint64_t born;	      /* when it came to mean this, ms; 0: unknown */
 	uint32_t recipients;  /* 0: unknown */
 	bool by_filter;	      /* it came from a content filter */
 	bool forwarded;	      /* by an alias, to who knows how many */

@@ -11,7 +11,10 @@
 #include "track/scan.h"
 #include "track/tls_lines.h"
 
-enum { IDS_DEFAULT = 65536 };
+enum {
+	IDS_DEFAULT = 65536,
+	REPLY_MS = 3600000 /* a filter's is not awaited for longer */
+};
 
 struct log_join {
 	struct known_ids *ids;
@@ -131,6 +134,8 @@ add_born(struct log_join *j, const struct log_event *event)
 
 	if (event->peer.len > 0 || id->ended)
 		known_ids_renew(j->ids, id);
+	if (id->born == 0)
+		id->born = event->status.time;
 	if (event->peer.len > 0)
 		id->by_filter = is_filter(j, event->peer);
 	if (event->message_id.len > 0)
@@ -201,14 +206,23 @@ is_same_message(const struct log_join *j, const struct log_event *event,
 		id->message_id == next->message_id);
 }
 
+/*
+ * A filter answers after it gave the message back, and the next id may have
+ * got far by then: it means the message since it was born.
+ */
 static void
 emit_join(struct log_join *j, struct known_id *next, uint64_t from,
     const struct log_event *event)
 {
+	struct log_event join = *event;
+
 	if (next->joined_from == from)
 		return;
 	next->joined_from = from;
-	emit(j, LOGGED_JOIN, event);
+	if (next->born < join.status.time &&
+	    join.status.time - next->born <= REPLY_MS)
+		join.status.time = next->born;
+	emit(j, LOGGED_JOIN, &join);
 	if (next->forwarded && next->recipients > 0)
 		emit_expanded(j, next, event->next_id, event);
 	if (next->ended)
