@@ -22,8 +22,10 @@ enum { CHILD_CONTROL_FD = 3, CHILD_NAME_MAX = 63, CHILD_FDS_MAX = 128 };
  *	snapshot		memfd of the configuration
  *	ticket-key		memfd of TICKET_KEY_LEN octets (auth, keeper)
  *	tls-ticket-keys		memfd of 80 octets (proxy)
- *	tls-certificate, tls-key  memfd copies of the PEM files (proxy)
+ *	tls-certificate, tls-key  memfd copies of the PEM files (proxy, track)
+ *	track-certificate.N	the same with chain and key, from 0 (track)
  *	listen.TITLE		listening TCP sockets, several (proxy)
+ *	listen.track		the same of the section track (track)
  *	door.auth		listening Unix socket (auth)
  *	door.keeper.proxy	listening Unix socket (keeper)
  *	penalties		memfd shared by all proxies

@@ -59,6 +59,33 @@ open_files(struct generation *g, char *why, size_t size)
 	return 0;
 }
 
+/* What the tracker shows beside the certificate of all. */
+static int
+open_track_certificates(struct generation *g, char *why, size_t size)
+{
+	const struct conf_list *files = &g->conf->track.certificates;
+
+	if (!g->conf->track_on || files->count == 0)
+		return 0;
+	g->track_certificates =
+	    calloc(files->count, sizeof(*g->track_certificates));
+	if (g->track_certificates == NULL) {
+		snprintf(why, size, "no memory");
+		return -1;
+	}
+	for (size_t i = 0; i < files->count; i++) {
+		int fd = secret_file_copy("track-certificate", files->item[i]);
+
+		if (fd < 0) {
+			snprintf(why, size, "certificates %s: %s",
+			    files->item[i], strerror(errno));
+			return -1;
+		}
+		g->track_certificates[g->track_certificate_count++] = fd;
+	}
+	return 0;
+}
+
 struct generation *
 generation_new(struct conf *conf, uint32_t number, const struct generation *old,
     char *why, size_t size)
@@ -76,6 +103,7 @@ generation_new(struct conf *conf, uint32_t number, const struct generation *old,
 	g->snapshot = g->certificate = g->key = g->ticket_keys = g->log = -1;
 	if (identities_find(conf, g->identities, why, size) < 0 ||
 	    open_files(g, why, size) < 0 ||
+	    open_track_certificates(g, why, size) < 0 ||
 	    listeners_open(&g->listeners, conf,
 		old != NULL ? &old->listeners : NULL, why, size) < 0) {
 		generation_release(g);
@@ -115,6 +143,9 @@ generation_release(struct generation *g)
 	close_if_open(g->key);
 	close_if_open(g->ticket_keys);
 	close_if_open(g->log);
+	for (size_t i = 0; i < g->track_certificate_count; i++)
+		close(g->track_certificates[i]);
+	free(g->track_certificates);
 	conf_free(g->conf);
 	free(g);
 }
@@ -137,13 +168,27 @@ give(struct fd_list *list, const char *name, int fd)
 }
 
 static void
-give_listeners(struct fd_list *list, const struct listeners *all)
+give_listeners(
+    struct fd_list *list, const struct listeners *all, bool of_tracker)
 {
 	char name[CHILD_NAME_MAX + 1];
 
 	for (size_t i = 0; i < all->count; i++) {
+		if (all->list[i].of_tracker != of_tracker)
+			continue;
 		snprintf(name, sizeof(name), "listen.%s", all->list[i].title);
 		give(list, name, all->list[i].fd);
+	}
+}
+
+static void
+give_track_certificates(struct fd_list *list, const struct generation *g)
+{
+	char name[CHILD_NAME_MAX + 1];
+
+	for (size_t i = 0; i < g->track_certificate_count; i++) {
+		snprintf(name, sizeof(name), "track-certificate.%zu", i);
+		give(list, name, g->track_certificates[i]);
 	}
 }
 
@@ -172,7 +217,15 @@ generation_fds(const struct generation *g, const struct lasting *lasting,
 		give(&list, "tls-certificate", g->certificate);
 		give(&list, "tls-key", g->key);
 		give(&list, "penalties", lasting->penalties);
-		give_listeners(&list, &g->listeners);
+		give_listeners(&list, &g->listeners, false);
+		break;
+	case ROLE_TRACK:
+		give(&list, "tls-certificate", g->certificate);
+		give(&list, "tls-key", g->key);
+		give_track_certificates(&list, g);
+		give_listeners(&list, &g->listeners, true);
+		break;
+	case ROLE_FEED:
 		break;
 	case ROLE_COUNT:
 		break;

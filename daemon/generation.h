@@ -23,8 +23,10 @@ struct generation {
 	int snapshot;
 	int certificate;
 	int key;
-	int ticket_keys; /* of TLS */
-	int log;	 /* -1: no log file */
+	int ticket_keys;	 /* of TLS */
+	int log;		 /* -1: no log file */
+	int *track_certificates; /* in the order of the configuration */
+	size_t track_certificate_count;
 };
 
 /* What outlives generations. */

@@ -65,7 +65,10 @@ same_listener(const struct listener *a, const struct listener *b)
 	show_address(&a->wanted, x, &p);
 	show_address(&b->wanted, y, &q);
 	return a->wanted.ss_family == b->wanted.ss_family && p == q &&
-	    strcmp(x, y) == 0 && (p != 0 || strcmp(a->title, b->title) == 0);
+	    strcmp(x, y) == 0 &&
+	    (p != 0 ||
+		(a->of_tracker == b->of_tracker &&
+		    strcmp(a->title, b->title) == 0));
 }
 
 static int
@@ -77,11 +80,12 @@ take_over(const struct listener *l, const struct listeners *old)
 	return -1;
 }
 
+/* With shared, beside sockets that are marked so, too. */
 static int
-bind_address(const struct sockaddr_storage *ss)
+bind_address(const struct sockaddr_storage *ss, bool shared)
 {
 	const struct sockaddr *sa = (const struct sockaddr *)ss;
-	int fd, saved, on = 1;
+	int fd, saved, on = 1, also = shared;
 
 	fd = socket(
 	    ss->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -89,6 +93,8 @@ bind_address(const struct sockaddr_storage *ss)
 		return -1;
 	/* IPv4 has a socket of its own, so that a client's address is plain. */
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &also, sizeof(also)) !=
+		0 ||
 	    (ss->ss_family == AF_INET6 &&
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) !=
 		    0) ||
@@ -98,6 +104,35 @@ bind_address(const struct sockaddr_storage *ss)
 		errno = saved;
 		return -1;
 	}
+	return fd;
+}
+
+static void
+mark_shared(int fd, int shared)
+{
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &shared, sizeof(shared));
+}
+
+/*
+ * From * to one address at the same port, or back: our own sockets of before
+ * are in the way, and nobody else's may be. Who connects meanwhile waits in
+ * the new one. Returns the socket, or -1 with EADDRINUSE.
+ */
+static int
+bind_beside(const struct listener *l, const struct listeners *old)
+{
+	size_t count = old != NULL ? old->count : 0;
+	int fd;
+
+	for (size_t i = 0; i < count; i++)
+		mark_shared(old->list[i].fd, 1);
+	fd = bind_address(&l->wanted, true);
+	for (size_t i = 0; i < count; i++)
+		mark_shared(old->list[i].fd, 0);
+	if (fd >= 0)
+		mark_shared(fd, 0);
+	else
+		errno = EADDRINUSE;
 	return fd;
 }
 
@@ -114,12 +149,20 @@ explain(const struct listener *l, char *why, size_t size)
 		       "port";
 	else if (error == EACCES)
 		cure = "start waybilld as root, or choose a port above 1023";
-	snprintf(why, size, "listen \"%s\": %s port %d: %s; %s", l->title,
-	    address, port, strerror(error), cure);
+	snprintf(why, size, "%s \"%s\": %s port %d: %s; %s",
+	    l->of_tracker ? "section" : "listen", l->title, address, port,
+	    strerror(error), cure);
 }
 
+/* Addresses to open, and who had sockets before. */
+struct section {
+	const struct conf_listen *conf;
+	bool of_tracker;
+	const struct listeners *old; /* or NULL */
+};
+
 static struct listener *
-add(struct listeners *all, const char *title)
+add(struct listeners *all, const struct section *section)
 {
 	struct listener *grown;
 
@@ -130,7 +173,8 @@ add(struct listeners *all, const char *title)
 	grown += all->count;
 	memset(grown, 0, sizeof(*grown));
 	grown->fd = -1;
-	grown->title = strdup(title);
+	grown->of_tracker = section->of_tracker;
+	grown->title = strdup(section->conf->title);
 	if (grown->title == NULL)
 		return NULL;
 	all->count++;
@@ -139,17 +183,19 @@ add(struct listeners *all, const char *title)
 
 /* Open one address of a section; IPv6 is left out where there is none. */
 static int
-open_one(struct listeners *all, const struct conf_listen *conf,
-    const char *address, const struct listeners *old)
+open_one(
+    struct listeners *all, const struct section *section, const char *address)
 {
-	struct listener *l = add(all, conf->title);
+	struct listener *l = add(all, section);
 
 	if (l == NULL)
 		return -1;
-	set_address(&l->wanted, address, conf->port);
-	l->fd = take_over(l, old);
+	set_address(&l->wanted, address, section->conf->port);
+	l->fd = take_over(l, section->old);
 	if (l->fd < 0)
-		l->fd = bind_address(&l->wanted);
+		l->fd = bind_address(&l->wanted, false);
+	if (l->fd < 0 && errno == EADDRINUSE)
+		l->fd = bind_beside(l, section->old);
 	return l->fd < 0 ? -1 : 0;
 }
 
@@ -161,27 +207,29 @@ remove_last(struct listeners *all)
 
 /* With port 0, both families of "*" shall have the same port. */
 static int
-open_any(struct listeners *all, const struct conf_listen *conf,
-    const struct listeners *old)
+open_any(struct listeners *all, const struct section *section)
 {
+	const struct conf_listen *conf = section->conf;
 	struct sockaddr_storage bound = { 0 };
 	socklen_t len = sizeof(bound);
 	struct listener *four;
 	char address[INET6_ADDRSTRLEN];
 	int port;
 
-	if (open_one(all, conf, "0.0.0.0", old) < 0)
+	if (open_one(all, section, "0.0.0.0") < 0)
 		return -1;
 	four = &all->list[all->count - 1];
 	if (conf->port == 0 &&
 	    getsockname(four->fd, (struct sockaddr *)&bound, &len) == 0) {
 		struct conf_listen same = *conf;
+		struct section bound_too = *section;
 
 		show_address(&bound, address, &port);
 		same.port = port;
-		if (open_one(all, &same, "::", old) == 0)
+		bound_too.conf = &same;
+		if (open_one(all, &bound_too, "::") == 0)
 			return 0;
-	} else if (open_one(all, conf, "::", old) == 0) {
+	} else if (open_one(all, section, "::") == 0) {
 		return 0;
 	}
 	if (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL)
@@ -190,31 +238,59 @@ open_any(struct listeners *all, const struct conf_listen *conf,
 	return 0;
 }
 
+/* All addresses of a section; where one fails it is the last of all. */
+static int
+open_section(struct listeners *all, const struct section *section)
+{
+	const struct conf_list *addresses = &section->conf->address;
+
+	for (size_t a = 0; a < addresses->count; a++) {
+		const char *address = addresses->item[a];
+
+		if ((strcmp(address, "*") == 0
+			    ? open_any(all, section)
+			    : open_one(all, section, address)) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* The section track has what a section listen has. */
+static int
+open_track(
+    struct listeners *all, const struct conf *conf, const struct listeners *old)
+{
+	char title[] = "track";
+	const struct conf_listen l = { .title = title,
+		.address = conf->track.address,
+		.port = conf->track.port };
+	const struct section section = { &l, true, old };
+
+	return conf->track_on ? open_section(all, &section) : 0;
+}
+
 int
 listeners_open(struct listeners *all, const struct conf *conf,
     const struct listeners *old, char *why, size_t size)
 {
+	int status = 0;
+
 	*all = (struct listeners){ 0, NULL };
-	for (size_t i = 0; i < conf->listen_count; i++) {
-		const struct conf_listen *l = &conf->listen[i];
+	for (size_t i = 0; status == 0 && i < conf->listen_count; i++) {
+		const struct section section = { &conf->listen[i], false, old };
 
-		for (size_t a = 0; a < l->address.count; a++) {
-			const char *address = l->address.item[a];
-			int status = strcmp(address, "*") == 0
-			    ? open_any(all, l, old)
-			    : open_one(all, l, address, old);
-
-			if (status == 0)
-				continue;
-			if (all->count > 0)
-				explain(&all->list[all->count - 1], why, size);
-			else
-				snprintf(why, size, "no memory");
-			listeners_close(all);
-			return -1;
-		}
+		status = open_section(all, &section);
 	}
-	return 0;
+	if (status == 0)
+		status = open_track(all, conf, old);
+	if (status == 0)
+		return 0;
+	if (all->count > 0)
+		explain(&all->list[all->count - 1], why, size);
+	else
+		snprintf(why, size, "no memory");
+	listeners_close(all);
+	return -1;
 }
 
 void

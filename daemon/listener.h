@@ -1,6 +1,7 @@
 /*
- * The TCP sockets that mail clients connect to. waybilld binds them once and
- * gives them to every proxy, so that none is closed while proxies change.
+ * The TCP sockets that clients connect to. waybilld binds them once and gives
+ * them to every proxy, or to the tracker, so that none is closed while those
+ * change.
  */
 #ifndef DAEMON_LISTENER_H
 #define DAEMON_LISTENER_H
@@ -12,7 +13,8 @@
 struct conf;
 
 struct listener {
-	char *title;			/* of the section listen */
+	char *title; /* of the section listen, or "track" */
+	bool of_tracker;
 	struct sockaddr_storage wanted; /* port 0: any free one */
 	int fd;
 };

@@ -108,6 +108,66 @@ a_port_in_use_is_named_with_its_cure(void **state)
 	listeners_close(&all);
 }
 
+/* The other generation still listens while the new one is opened. */
+static void
+one_address_takes_the_port_from_any_and_back(void **state)
+{
+	char *four[] = { loopback }, *every[] = { any };
+	struct conf_listen one = section(title_a, every, 0);
+	struct conf conf = { .listen = &one, .listen_count = 1 };
+	struct listeners all, narrow, wide, stranger;
+	char why[300];
+
+	(void)state;
+	assert_int_equal(
+	    listeners_open(&all, &conf, NULL, why, sizeof(why)), 0);
+	one.port = port_of(&all.list[0]);
+	one.address.item = four;
+	assert_int_equal(
+	    listeners_open(&narrow, &conf, &all, why, sizeof(why)), 0);
+	assert_int_equal(port_of(&narrow.list[0]), one.port);
+	listeners_close(&all);
+	one.address.item = every;
+	assert_int_equal(
+	    listeners_open(&wide, &conf, &narrow, why, sizeof(why)), 0);
+	assert_int_equal(
+	    listeners_open(&stranger, &conf, NULL, why, sizeof(why)), -1);
+	listeners_close(&narrow);
+	listeners_close(&wide);
+}
+
+static void
+the_tracker_listens_beside_a_section_of_its_name(void **state)
+{
+	static char track[] = "track";
+	char *address[] = { loopback };
+	struct conf_listen one = section(track, address, 0);
+	struct conf conf = { .listen = &one,
+		.listen_count = 1,
+		.track_on = true,
+		.track.address = one.address };
+	struct listeners all, again;
+	char why[300];
+
+	(void)state;
+	assert_int_equal(
+	    listeners_open(&all, &conf, NULL, why, sizeof(why)), 0);
+	assert_int_equal(all.count, 2);
+	assert_false(all.list[0].of_tracker);
+	assert_true(all.list[1].of_tracker);
+	assert_int_equal(
+	    listeners_open(&again, &conf, &all, why, sizeof(why)), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(
+		    port_of(&all.list[i]), port_of(&again.list[i]));
+	listeners_close(&again);
+	conf.track.port = port_of(&all.list[1]);
+	assert_int_equal(
+	    listeners_open(&again, &conf, NULL, why, sizeof(why)), -1);
+	assert_non_null(strstr(why, "section \"track\": 127.0.0.1 port "));
+	listeners_close(&all);
+}
+
 int
 main(void)
 {
@@ -115,6 +175,9 @@ main(void)
 		cmocka_unit_test(any_free_port_stays_the_same_at_reload),
 		cmocka_unit_test(star_is_both_families_at_one_port),
 		cmocka_unit_test(a_port_in_use_is_named_with_its_cure),
+		cmocka_unit_test(one_address_takes_the_port_from_any_and_back),
+		cmocka_unit_test(
+		    the_tracker_listens_beside_a_section_of_its_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

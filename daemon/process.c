@@ -144,13 +144,14 @@ on_control(evutil_socket_t fd, short what, void *arg)
 	if (got == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (got <= 0) {
-		/* Its end is seen by SIGCHLD; without a channel it is lost. */
+		/* Its end is seen by SIGCHLD. */
 		if (got == -1 && p->pid > 0) {
 			log_error("control", "%s %u: %s; killing it",
 			    role_name(p->role), p->index, strerror(errno));
 			kill(p->pid, SIGKILL);
 		}
 		stop_listening_to(p);
+		supervisor_deaf(p);
 		return;
 	}
 	while (packet.fd_count > 0)

@@ -75,5 +75,7 @@ void process_free(struct process *);
 
 /* Handed up by process.c, see supervisor.c. */
 void supervisor_heard(struct process *, struct frame_packet *);
+/* It closed its channel: it is ending, or must be made to. */
+void supervisor_deaf(struct process *);
 
 #endif

@@ -13,9 +13,15 @@
 #include "common/messages.h"
 #include "conf/conf.h"
 #include "daemon/operator.h"
+#include "daemon/run_dir.h"
 #include "daemon/supervisor.h"
 
-enum { SERVE_WITHIN_S = 30, AUTH_LEAVES_MS = 600000, GRACE_MS = 60000 };
+enum {
+	SERVE_WITHIN_S = 30,
+	AUTH_LEAVES_MS = 600000,
+	FEED_LEAVES_MS = 5000,
+	GRACE_MS = 60000
+};
 
 struct reload {
 	struct generation *generation;
@@ -121,6 +127,8 @@ make_generation(struct supervisor *s)
 	    conf, ++s->last_number, s->current, why, sizeof(why));
 	if (g == NULL)
 		refuse(s, why);
+	else
+		run_dir_make_feed(g->conf, &g->identities[ROLE_FEED]);
 	return g;
 }
 
@@ -168,6 +176,7 @@ drain_old(struct supervisor *s, const struct generation *old)
 {
 	uint64_t session = (uint64_t)old->conf->limits.session_max;
 	uint64_t end = (uint64_t)old->conf->msa.end_timeout;
+	uint64_t tracker = (uint64_t)old->conf->drain_timeout;
 	struct process *p, *next;
 
 	for (p = TAILQ_FIRST(&s->processes); p != NULL; p = next) {
@@ -179,6 +188,10 @@ drain_old(struct supervisor *s, const struct generation *old)
 		else if (p->role == ROLE_AUTH)
 			supervisor_drain(
 			    p, AUTH_LEAVES_MS, AUTH_LEAVES_MS + GRACE_MS);
+		else if (p->role == ROLE_TRACK)
+			supervisor_drain(p, tracker, tracker + GRACE_MS);
+		else if (p->role == ROLE_FEED)
+			supervisor_drain(p, FEED_LEAVES_MS, GRACE_MS);
 	}
 }
 
@@ -239,10 +252,16 @@ reload_abandon(struct supervisor *s, const char *why)
 	forget(s);
 }
 
+bool
+reload_is_of(const struct supervisor *s, const struct generation *g)
+{
+	return s->reload != NULL && s->reload->generation == g;
+}
+
 void
 reload_lost(struct supervisor *s, const struct generation *g)
 {
-	if (s->reload != NULL && s->reload->generation == g)
+	if (reload_is_of(s, g))
 		reload_abandon(s,
 		    "a process of the new configuration ended before it "
 		    "served; the log says why");

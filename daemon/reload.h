@@ -5,6 +5,8 @@
 #ifndef DAEMON_RELOAD_H
 #define DAEMON_RELOAD_H
 
+#include <stdbool.h>
+
 struct generation;
 struct supervisor;
 
@@ -19,6 +21,9 @@ void reload_proceed(struct supervisor *);
 
 /* A process of this generation ended for good. */
 void reload_lost(struct supervisor *, const struct generation *);
+
+/* Is that the generation of a reload that is under way? */
+bool reload_is_of(const struct supervisor *, const struct generation *);
 
 /* Give up a reload that is under way, if one is. */
 void reload_abandon(struct supervisor *, const char *why);

@@ -19,12 +19,23 @@
 #define WAYBILL_LIBEXEC_DIR "/usr/local/libexec"
 #endif
 
-static const char *const names[ROLE_COUNT] = { "keeper", "auth", "proxy" };
+static const char *const names[ROLE_COUNT] = { "keeper", "auth", "proxy",
+	"track", "feed" };
 
 const char *
 role_name(enum role role)
 {
 	return names[role];
+}
+
+bool
+role_is_wanted(const struct conf *conf, enum role role)
+{
+	if (role == ROLE_TRACK)
+		return conf->track_on;
+	if (role == ROLE_FEED)
+		return conf->msa_log_on;
+	return true;
 }
 
 static int
@@ -55,24 +66,32 @@ own_prefix(char out[PATH_MAX])
 	return 0;
 }
 
+static int
+is_beside(const char *directory, enum role role, char *out, size_t size)
+{
+	char prefix[PATH_MAX], path[PATH_MAX + 20];
+
+	if (own_prefix(prefix) < 0)
+		return 0;
+	snprintf(path, sizeof(path), "%s/%s", prefix, directory);
+	return is_program(path, role, out, size);
+}
+
 int
 role_program(enum role role, char *out, size_t size)
 {
-	static const char *const beside[] = { "libexec", "libexec/waybill" };
 	const char *given = getenv("WAYBILL_LIBEXEC");
-	char prefix[PATH_MAX], directory[PATH_MAX + 20];
+	int found;
 
 	if (given != NULL)
-		return is_program(given, role, out, size) ? 0 : -1;
-	for (size_t i = 0;
-	     own_prefix(prefix) == 0 && i < sizeof(beside) / sizeof(beside[0]);
-	     i++) {
-		snprintf(
-		    directory, sizeof(directory), "%s/%s", prefix, beside[i]);
-		if (is_program(directory, role, out, size))
-			return 0;
-	}
-	return is_program(WAYBILL_LIBEXEC_DIR, role, out, size) ? 0 : -1;
+		found = is_program(given, role, out, size);
+	else
+		found = is_beside("libexec", role, out, size) ||
+		    is_beside("libexec/waybill", role, out, size) ||
+		    is_program(WAYBILL_LIBEXEC_DIR, role, out, size);
+	if (!found && role == ROLE_FEED)
+		found = is_beside("bin", role, out, size);
+	return found ? 0 : -1;
 }
 
 static int
@@ -87,12 +106,24 @@ add_group(struct identity *id, gid_t gid)
 	return 0;
 }
 
+/* What the role reads belongs to a group: saslauthd's socket, /var/log. */
+static int
+add_group_of(enum role role, struct identity *id)
+{
+	static const char *const groups[ROLE_COUNT] = {
+		[ROLE_AUTH] = "sasl", [ROLE_FEED] = "adm"
+	};
+	const struct group *group =
+	    groups[role] != NULL ? getgrnam(groups[role]) : NULL;
+
+	return group == NULL ? 0 : add_group(id, group->gr_gid);
+}
+
 static int
 identity_find(const char *user, enum role role, struct identity *id, char *why,
     size_t size)
 {
 	const struct passwd *pw;
-	const struct group *sasl;
 
 	errno = 0;
 	pw = getpwnam(user);
@@ -116,9 +147,7 @@ identity_find(const char *user, enum role role, struct identity *id, char *why,
 		    user, IDENTITY_GROUPS_MAX);
 		return -1;
 	}
-	/* The socket of saslauthd is open to the group sasl alone. */
-	sasl = role == ROLE_AUTH ? getgrnam("sasl") : NULL;
-	if (sasl != NULL && add_group(id, sasl->gr_gid) < 0) {
+	if (add_group_of(role, id) < 0) {
 		snprintf(why, size, "user \"%s\" is in too many groups", user);
 		return -1;
 	}
@@ -130,13 +159,12 @@ identities_find(const struct conf *conf, struct identity ids[ROLE_COUNT],
     char *why, size_t size)
 {
 	const char *users[ROLE_COUNT] = { conf->user_keeper, conf->user_auth,
-		conf->user_proxy };
+		conf->user_proxy, conf->user_track, conf->user_feed };
 
 	memset(ids, 0, ROLE_COUNT * sizeof(ids[0]));
 	for (int role = 0; role < ROLE_COUNT; role++) {
-		ids[role].uid = geteuid();
-		ids[role].gid = getegid();
-		if (geteuid() == 0 &&
+		identity_of_door(users[role], &ids[role]);
+		if (geteuid() == 0 && role_is_wanted(conf, (enum role)role) &&
 		    identity_find(users[role], (enum role)role, &ids[role], why,
 			size) < 0)
 			return -1;

@@ -10,15 +10,26 @@
 
 struct conf;
 
-enum role { ROLE_KEEPER, ROLE_AUTH, ROLE_PROXY, ROLE_COUNT };
+enum role {
+	ROLE_KEEPER,
+	ROLE_AUTH,
+	ROLE_PROXY,
+	ROLE_TRACK,
+	ROLE_FEED,
+	ROLE_COUNT
+};
 
-/* "keeper", "auth", "proxy". */
+/* "keeper", "auth", "proxy", "track", "feed". */
 const char *role_name(enum role);
+
+/* Does conf want processes of that role? Tracker and feed are optional. */
+bool role_is_wanted(const struct conf *, enum role);
 
 /*
  * Path of the role's program: in $WAYBILL_LIBEXEC, or ../libexec beside our
- * own executable, or the libexec directory of the installation. Returns 0, or
- * -1 where none of them has it; then out names the place looked at last.
+ * own executable, or the libexec directory of the installation; the feed is
+ * for people, too, and may be in ../bin instead. Returns 0, or -1 where none
+ * of them has it; then out names the place looked at last.
  */
 int role_program(enum role, char *out, size_t size)
     __attribute__((warn_unused_result));
@@ -36,8 +47,8 @@ struct identity {
 };
 
 /*
- * Find the users of conf. Returns 0, or -1 with what is wrong and its cure in
- * why.
+ * Find the users of conf; of a role that is not wanted, as for its door.
+ * Returns 0, or -1 with what is wrong and its cure in why.
  */
 int identities_find(const struct conf *, struct identity[ROLE_COUNT], char *why,
     size_t size) __attribute__((warn_unused_result));

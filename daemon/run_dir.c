@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -53,6 +54,55 @@ is_ours_alone(const char *path)
 	    (st.st_uid == 0 || st.st_uid == geteuid());
 }
 
+/*
+ * Whoever may write in a directory above, or owns it, puts a run directory of
+ * their own in the place of ours; a sticky one, as /tmp, lets nobody. Returns
+ * whether the one that path is cut to is safe.
+ */
+static bool
+is_safe_above(const char *path)
+{
+	mode_t others = geteuid() == 0 ? S_IWGRP | S_IWOTH : S_IWOTH;
+	struct stat st;
+
+	if (lstat(path, &st) != 0)
+		return false;
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return false;
+	return S_ISLNK(st.st_mode) || (st.st_mode & others) == 0 ||
+	    (st.st_mode & S_ISVTX) != 0;
+}
+
+/* Cuts unsafe to the directory above path that is not safe, and says so. */
+static bool
+is_unsafe_above(const char *path, char unsafe[PATH_MAX])
+{
+	for (const char *p = strchr(path + 1, '/'); p != NULL;
+	     p = strchr(p + 1, '/')) {
+		snprintf(unsafe, PATH_MAX, "%.*s", (int)(p - path), path);
+		if (!is_safe_above(unsafe))
+			return true;
+	}
+	return false;
+}
+
+/* As it is written, and as the links in it lead. */
+static int
+check_above(const char *run_dir, char *why, size_t size)
+{
+	char unsafe[PATH_MAX] = "a directory", real[PATH_MAX];
+
+	if (!is_unsafe_above(run_dir, unsafe) &&
+	    realpath(run_dir, real) != NULL && !is_unsafe_above(real, unsafe))
+		return 0;
+	snprintf(why, size,
+	    "%s, above run_dir, belongs to somebody else, or others may write "
+	    "there: they could put a run_dir of their own in its place; chown "
+	    "it to root and chmod 755, or move run_dir",
+	    unsafe);
+	return -1;
+}
+
 int
 run_dir_claim(const char *run_dir, char *why, size_t size)
 {
@@ -74,6 +124,8 @@ run_dir_claim(const char *run_dir, char *why, size_t size)
 		    run_dir);
 		return -1;
 	}
+	if (check_above(run_dir, why, size) < 0)
+		return -1;
 	snprintf(path, sizeof(path), "%s/waybilld.lock", run_dir);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0) {
@@ -170,25 +222,39 @@ give_directory(const char *path, const struct identity *owner)
 }
 
 static void
-make_private(
-    const char *option, const char *path, const struct identity *keeper)
+make_private(const char *event, const char *option, const char *path,
+    const struct identity *owner)
 {
 	int made = make_directory(path, 0700);
 
-	if (made == 1 && keeper->change && give_directory(path, keeper) != 0)
+	if (made == 1 && owner->change && give_directory(path, owner) != 0)
 		made = -1;
 	if (made < 0)
-		log_error("vault-directory",
+		log_error(event,
 		    "%s %s cannot be made: %s; make it, mode 0700, for the "
-		    "user of the keeper",
-		    option, path, strerror(errno));
+		    "user of the %s",
+		    option, path, strerror(errno),
+		    strcmp(option, "state") == 0 ? "feed" : "keeper");
 }
 
 void
 run_dir_make_vault(const struct conf *conf, const struct identity *keeper)
 {
-	make_private("vault", conf->vault.path, keeper);
-	make_private("keys", conf->vault.keys, keeper);
+	make_private("vault-directory", "vault", conf->vault.path, keeper);
+	make_private("vault-directory", "keys", conf->vault.keys, keeper);
+}
+
+void
+run_dir_make_feed(const struct conf *conf, const struct identity *feed)
+{
+	const char *state = conf->msa_log.state, *slash = strrchr(state, '/');
+	char directory[PATH_MAX];
+
+	if (!conf->msa_log_on || slash == NULL || slash == state)
+		return;
+	snprintf(
+	    directory, sizeof(directory), "%.*s", (int)(slash - state), state);
+	make_private("feed-directory", "state", directory, feed);
 }
 
 /* A socket under a name that only its owner can connect to, from the start. */

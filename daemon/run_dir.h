@@ -14,7 +14,8 @@ struct identity;
 
 /*
  * Make run_dir if it is missing, and take waybilld.lock in it. One where
- * somebody else may write is refused. Returns the descriptor to keep open, or
+ * somebody else may write, or may put another directory in its place, is
+ * refused. Returns the descriptor to keep open, or
  * -1 with what is wrong and its cure in why.
  */
 int run_dir_claim(const char *run_dir, char *why, size_t size)
@@ -35,6 +36,12 @@ int run_dir_wait_children(const char *run_dir, uint64_t wait_ms, char *why,
  * they are missing. What fails is logged: the keeper will say the rest.
  */
 void run_dir_make_vault(const struct conf *, const struct identity *keeper);
+
+/*
+ * Make the directory of the state of the feed, where conf has one, mode 0700
+ * and the feed's, if it is missing. What fails is logged.
+ */
+void run_dir_make_feed(const struct conf *, const struct identity *feed);
 
 /*
  * A listening Unix socket in run_dir, mode 0600 and owned by owner, who alone

@@ -21,6 +21,7 @@
 #include <unistd.h>
 #include <stdlib.h>
 
+#include "conf/conf.h"
 #include "daemon/role.h"
 #include "daemon/secret_file.h"
 
@@ -73,6 +74,68 @@ one_waybilld_claims_it(void **state)
 	fd = run_dir_claim(run_dir, why, sizeof(why));
 	assert_true(fd >= 0);
 	close(fd);
+}
+
+/* Who may rename what is above it puts a directory of their own there. */
+static void
+a_directory_above_that_others_write_is_refused(void **state)
+{
+	char why[600] = "", above[200];
+	int fd;
+
+	(void)state;
+	snprintf(above, sizeof(above), "%s/deep", directory);
+	assert_int_equal(chmod(above, 0777), 0);
+	assert_int_equal(run_dir_claim(run_dir, why, sizeof(why)), -1);
+	assert_non_null(strstr(why, above));
+	assert_non_null(strstr(why, "above run_dir"));
+	assert_int_equal(chmod(above, 01777), 0);
+	fd = run_dir_claim(run_dir, why, sizeof(why));
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(chmod(above, 0755), 0);
+	if (geteuid() != 0)
+		return;
+	assert_int_equal(chown(above, 1, 1), 0);
+	assert_int_equal(run_dir_claim(run_dir, why, sizeof(why)), -1);
+	assert_int_equal(chown(above, 0, 0), 0);
+}
+
+static void
+a_link_to_it_is_followed_and_checked(void **state)
+{
+	char why[600] = "", path[300], target[200], above[200];
+
+	(void)state;
+	snprintf(above, sizeof(above), "%s/deep", directory);
+	snprintf(target, sizeof(target), "%s/link", directory);
+	assert_int_equal(symlink(above, target), 0);
+	snprintf(path, sizeof(path), "%s/run", target);
+	assert_int_equal(chmod(above, 0777), 0);
+	assert_int_equal(run_dir_claim(path, why, sizeof(why)), -1);
+	assert_non_null(strstr(why, above));
+	assert_int_equal(chmod(above, 0755), 0);
+	assert_int_equal(unlink(target), 0);
+}
+
+static void
+the_state_of_the_feed_has_a_directory_of_its_own(void **state)
+{
+	char path[200], file[220];
+	struct conf conf = { .msa_log_on = true, .msa_log.state = file };
+	struct identity feed = { .uid = geteuid() };
+	struct stat st;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/feed", directory);
+	snprintf(file, sizeof(file), "%s/main", path);
+	run_dir_make_feed(&conf, &feed);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+	assert_int_equal(rmdir(path), 0);
+	conf.msa_log_on = false;
+	run_dir_make_feed(&conf, &feed);
+	assert_int_equal(stat(path, &st), -1);
 }
 
 static void
@@ -256,6 +319,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_waybilld_claims_it),
+		cmocka_unit_test(
+		    a_directory_above_that_others_write_is_refused),
+		cmocka_unit_test(a_link_to_it_is_followed_and_checked),
+		cmocka_unit_test(
+		    the_state_of_the_feed_has_a_directory_of_its_own),
 		cmocka_unit_test(what_cannot_be_made_is_explained),
 		cmocka_unit_test(one_that_is_not_ours_alone_is_refused),
 		cmocka_unit_test(children_of_a_dead_one_are_waited_for),

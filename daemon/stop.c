@@ -1,6 +1,7 @@
 /*
- * The end of waybilld: proxies finish their sessions, then auth leaves, and
- * the keeper last, since what is in flight still has to be settled.
+ * The end of waybilld: proxies and tracker finish their sessions, the feed
+ * leaves, then auth, and the keeper last, since what is in flight still has to
+ * be settled.
  */
 #include <event2/event.h>
 #include <signal.h>
@@ -39,6 +40,23 @@ drain_role(struct supervisor *s, enum role role, uint64_t ms)
 	}
 }
 
+/* Everybody who talks to somebody outside. */
+static void
+drain_outer(struct supervisor *s, uint64_t ms)
+{
+	drain_role(s, ROLE_PROXY, ms);
+	drain_role(s, ROLE_TRACK, ms);
+	drain_role(s, ROLE_FEED, ms);
+}
+
+static bool
+outer_are_gone(const struct supervisor *s)
+{
+	return supervisor_count(s, ROLE_PROXY, NULL) == 0 &&
+	    supervisor_count(s, ROLE_TRACK, NULL) == 0 &&
+	    supervisor_count(s, ROLE_FEED, NULL) == 0;
+}
+
 static void
 kill_all(struct supervisor *s)
 {
@@ -62,13 +80,13 @@ stop_order(struct supervisor *s)
 		s->stop = STOP_PROXIES;
 		reload_abandon(s, "waybilld is stopping");
 		generation_stop_listening(s->current);
-		drain_role(s, ROLE_PROXY, ms);
+		drain_outer(s, ms);
 		break;
 	case 2:
 		log_info("stopping",
 		    "at once, but for messages whose end was "
 		    "sent; a third signal kills");
-		drain_role(s, ROLE_PROXY, 0);
+		drain_outer(s, 0);
 		break;
 	default:
 		log_warning("stopping", "killing all processes");
@@ -80,8 +98,7 @@ stop_order(struct supervisor *s)
 void
 stop_proceed(struct supervisor *s)
 {
-	if (s->stop == STOP_PROXIES &&
-	    supervisor_count(s, ROLE_PROXY, NULL) == 0) {
+	if (s->stop == STOP_PROXIES && outer_are_gone(s)) {
 		s->stop = STOP_AUTH;
 		drain_role(s, ROLE_AUTH, AUTH_MS);
 	}

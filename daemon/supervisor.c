@@ -28,6 +28,7 @@ enum {
 	PAUSE_FORGOTTEN_MS = 60000, /* who lived longer starts anew */
 	KEEPER_HEAD_START_MS = 3000,
 	START_SLOW_MS = 30000,
+	DEAF_MS = 2000,	 /* from the end of a channel to that of its process */
 	STATUS_MAX = 700 /* octets of one; so that all of them fit */
 };
 
@@ -93,6 +94,16 @@ start(struct process *p)
 		arm(p->timer, START_SLOW_MS);
 }
 
+/* Nobody hears it any more, and it would be taken for ready for ever. */
+static void
+kill_deaf(struct process *p)
+{
+	log_error("control",
+	    "%s %u closed its channel and lives on; killing it",
+	    role_name(p->role), p->index);
+	kill(p->pid, SIGKILL);
+}
+
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -105,10 +116,16 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		start(p);
 		break;
 	case PROCESS_STARTING:
+		if (p->control < 0) {
+			kill_deaf(p);
+			break;
+		}
 		log_warning("slow-start", "%s %u does not serve after %d s",
 		    role_name(p->role), p->index, START_SLOW_MS / 1000);
 		break;
 	case PROCESS_READY:
+		if (p->control < 0)
+			kill_deaf(p);
 		break;
 	case PROCESS_DRAINING:
 		log_error("drain-over", "%s %u stays, killing it",
@@ -157,6 +174,9 @@ supervisor_add_generation(struct supervisor *s, struct generation *g)
 		supervisor_add(s, ROLE_AUTH, i, g);
 	for (uint32_t i = 0; i < proxies; i++)
 		supervisor_add(s, ROLE_PROXY, i, g);
+	for (enum role role = ROLE_TRACK; role <= ROLE_FEED; role++)
+		if (role_is_wanted(g->conf, role))
+			supervisor_add(s, role, 0, g);
 }
 
 static void
@@ -197,13 +217,19 @@ supervisor_count(
 	return n;
 }
 
+static bool
+is_for_mail(enum role role)
+{
+	return role == ROLE_AUTH || role == ROLE_PROXY;
+}
+
 bool
 supervisor_serves(const struct supervisor *s, const struct generation *g)
 {
 	const struct process *p;
 
 	TAILQ_FOREACH(p, &s->processes, next)
-		if (p->generation == g && p->role != ROLE_KEEPER &&
+		if (p->generation == g && is_for_mail(p->role) &&
 		    p->state != PROCESS_READY)
 			return false;
 	return true;
@@ -360,8 +386,10 @@ is_needed(const struct process *p, enum process_state was, int status)
 	/* Sessions that drain still have their messages settled. */
 	if (p->role == ROLE_KEEPER)
 		return s->stop < STOP_KEEPER;
-	if (s->stop != STOP_NOT || p->generation != s->current)
+	if (s->stop != STOP_NOT)
 		return false;
+	if (p->generation != s->current)
+		return !is_for_mail(p->role) && reload_is_of(s, p->generation);
 	return !(p->role == ROLE_AUTH && status == 0 &&
 	    p->index >= (uint32_t)s->current->conf->auth.workers);
 }
@@ -387,6 +415,14 @@ ended(struct process *p, int status)
 	}
 	operator_heard_status(s);
 	stop_proceed(s);
+}
+
+void
+supervisor_deaf(struct process *p)
+{
+	/* One that is drained has its limit already. */
+	if (p->pid > 0 && p->state != PROCESS_DRAINING)
+		arm(p->timer, DEAF_MS);
 }
 
 void

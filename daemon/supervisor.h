@@ -19,7 +19,7 @@ struct reload;
 
 TAILQ_HEAD(process_list, process);
 
-/* In the order in which they end; the keeper is last. */
+/* In the order in which they end: tracker and feed with the proxies. */
 enum stop_step { STOP_NOT, STOP_PROXIES, STOP_AUTH, STOP_KEEPER, STOP_DONE };
 
 struct supervisor {
@@ -65,7 +65,10 @@ void supervisor_drain(struct process *, uint64_t ms, uint64_t kill_ms);
 unsigned supervisor_count(
     const struct supervisor *, enum role, const struct generation *);
 
-/* Has every process of the generation but the keeper said that it serves? */
+/*
+ * Does every process of the generation serve that mail needs? The keeper is
+ * of no generation, and mail goes on without tracker and feed.
+ */
 bool supervisor_serves(const struct supervisor *, const struct generation *);
 
 void supervisor_free(struct supervisor *);

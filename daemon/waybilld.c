@@ -137,44 +137,46 @@ static void
 warn_shared_uid(const struct generation *g)
 {
 	const struct identity *ids = g->identities;
+	bool shared = false, root = false;
 
-	if (ids[ROLE_PROXY].uid == ids[ROLE_KEEPER].uid ||
-	    ids[ROLE_PROXY].uid == ids[ROLE_AUTH].uid ||
-	    ids[ROLE_AUTH].uid == ids[ROLE_KEEPER].uid)
+	for (int a = 0; a < ROLE_COUNT; a++) {
+		if (!role_is_wanted(g->conf, (enum role)a))
+			continue;
+		root = root || ids[a].uid == 0;
+		for (int b = 0; b < a; b++)
+			shared = shared ||
+			    (role_is_wanted(g->conf, (enum role)b) &&
+				ids[a].uid == ids[b].uid);
+	}
+	if (shared)
 		log_warning("shared-uid",
-		    "the processes share a uid, so a proxy that is taken over "
-		    "can reach secrets; start waybilld as root with users of "
+		    "processes share a uid, so one that is taken over can "
+		    "reach what another keeps; start waybilld as root with "
+		    "users of "
 		    "their own");
-	if (geteuid() == 0 &&
-	    (ids[ROLE_PROXY].uid == 0 || ids[ROLE_AUTH].uid == 0 ||
-		ids[ROLE_KEEPER].uid == 0))
+	if (geteuid() == 0 && root)
 		log_warning("root",
-		    "user_proxy, user_auth or user_keeper is root: a process "
-		    "that is taken over has the machine");
+		    "a user_ of the configuration is root: a process that is "
+		    "taken over has the machine");
 }
 
 /* Where others ask auth and keeper, each as the one who may. */
 static int
 open_doors(struct supervisor *s, char *why, size_t size)
 {
-	const struct conf *conf = s->current->conf;
+	const struct identity *ids = s->current->identities;
 	struct lasting *l = &s->lasting;
-	struct identity feed, tracker;
 	const struct {
 		const char *path;
 		const struct identity *asker;
 		int *door;
 	} doors[] = {
-		{ DOOR_AUTH_PATH, &s->current->identities[ROLE_PROXY],
-		    &l->door_auth },
-		{ DOOR_KEEPER_PROXY_PATH, &s->current->identities[ROLE_PROXY],
-		    &l->door_keeper },
-		{ DOOR_KEEPER_FEED_PATH, &feed, &l->door_feed },
-		{ DOOR_KEEPER_TRACK_PATH, &tracker, &l->door_tracker },
+		{ DOOR_AUTH_PATH, &ids[ROLE_PROXY], &l->door_auth },
+		{ DOOR_KEEPER_PROXY_PATH, &ids[ROLE_PROXY], &l->door_keeper },
+		{ DOOR_KEEPER_FEED_PATH, &ids[ROLE_FEED], &l->door_feed },
+		{ DOOR_KEEPER_TRACK_PATH, &ids[ROLE_TRACK], &l->door_tracker },
 	};
 
-	identity_of_door(conf->user_feed, &feed);
-	identity_of_door(conf->user_track, &tracker);
 	for (size_t i = 0; i < sizeof(doors) / sizeof(doors[0]); i++) {
 		*doors[i].door = run_dir_door(
 		    s->run_dir, doors[i].path, doors[i].asker, why, size);
@@ -295,6 +297,7 @@ set_up(struct supervisor *s, struct conf *conf, char *why, size_t size)
 	raise_limits(conf);
 	warn_shared_uid(s->current);
 	run_dir_make_vault(conf, &s->current->identities[ROLE_KEEPER]);
+	run_dir_make_feed(conf, &s->current->identities[ROLE_FEED]);
 	if (open_lasting(s, why, size) < 0)
 		return -1;
 	listeners_log(&s->current->listeners);
