@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """`make run` and `make demo`: a whole Waybill on loopback, in front of a
-private Postfix, with one message taken through it by a stock client.
+private Postfix, with one message taken through it by a stock client, and
+tracked until it is known what became of it.
 
 usage: tests/demo.py run|demo [MSA=HOST:PORT] [TO=ADDRESS] [FROM=ADDRESS]
 
@@ -28,14 +29,15 @@ sys.path[:0] = [str(TESTS), str(TESTS / "e2e")]
 from peers import (Authority, PeerFailed, PeerMissing, Postfix,  # noqa: E402
                    StrictHop, free_port, wait_until)
 from peers.base import closed_part, find_program  # noqa: E402
-from peers.postfix import FAILS  # noqa: E402
-from waybill import Waybill, certifier_of, build_directory  # noqa: E402
+from waybill import Waybill, certifier_of  # noqa: E402
 
 ROOT = TESTS.parent
-SUBMISSION, SUBMISSIONS, MSA_PORT = 10587, 10465, 10025
+SUBMISSION, SUBMISSIONS, TRACK, MSA_PORT = 10587, 10465, 11038, 10025
 USER = "alice"
 SENDER, RECIPIENT = "alice@example.test", "bob@example.test"
-NOWHERE = f"nobody@{FAILS}"
+MISSPELT = "bbo@example.test"
+# Postfix takes it, and finds out on delivery that there is no such user.
+TAKES_ANY = {"smtpd_reject_unlisted_recipient": "no"}
 
 
 class Failed(Exception):
@@ -106,6 +108,20 @@ def fresh_directory(name):
     return path
 
 
+class Tracked(Waybill):
+    """A Waybill whose tracking server the clients find."""
+
+    def client_conf(self, user=USER):
+        path = super().client_conf(user)
+        with open(path, "a", encoding="utf-8") as conf:
+            conf.write(f'connect = "{self.tracker}"\n')
+        return path
+
+    @property
+    def tracker(self):
+        return f"127.0.0.1:{self.ports['track']}"
+
+
 class Demonstration:
     """What runs, and the steps taken with it."""
 
@@ -120,6 +136,8 @@ class Demonstration:
                                   self.recipient if given else SENDER)
         self.password = secrets.token_urlsafe(9)
         self.dir = fresh_directory("run" if mode == "run" else "build/demo")
+        self.recipients = [self.recipient] if given else [self.recipient,
+                                                          MISSPELT]
         self.running = []
 
     def started(self, peer):
@@ -127,12 +145,13 @@ class Demonstration:
         return peer.start()
 
     def waybill_before(self, msa, name, **options):
-        waybill = Waybill(self.dir / name, msa, authority=self.authority,
-                          users={USER: self.password},
+        waybill = Tracked(self.dir / name, msa, authority=self.authority,
+                          users={USER: self.password}, track={},
                           log={"level": "info"}, **options)
         if name == "waybill":
             waybill.ports = {"submission": port_near(SUBMISSION),
-                             "submissions": port_near(SUBMISSIONS)}
+                             "submissions": port_near(SUBMISSIONS),
+                             "track": port_near(TRACK)}
         return self.started(waybill)
 
     # Steps
@@ -147,16 +166,21 @@ class Demonstration:
         else:
             step("Starting a private Postfix as the MSA "
                  "(it delivers to files and sends nothing out)")
-            self.msa = self.started(Postfix(self.dir / "postfix",
-                                            port=port_near(MSA_PORT)))
-            show(f"it listens on {self.msa.address}")
+            self.msa = self.started(Postfix(
+                self.dir / "postfix", port=port_near(MSA_PORT),
+                settings=TAKES_ANY))
+            show(f"it listens on {self.msa.address}, its log is "
+                 f"{self.msa.log}")
         step("Starting Waybill in front of it")
-        self.waybill = self.waybill_before(self.msa, "waybill")
+        feed = "postfix" if isinstance(self.msa, Postfix) else None
+        self.waybill = self.waybill_before(self.msa, "waybill", feed=feed)
         ports = self.waybill.ports
         show(f"submission (STARTTLS) on localhost:{ports['submission']}, "
-             f"submissions (TLS) on localhost:{ports['submissions']}")
+             f"submissions (TLS) on localhost:{ports['submissions']}\n"
+             f"tracking (MTQP) on {self.waybill.tracker}"
+             + (", and a feed that reads Postfix's log" if feed else ""))
 
-    def submit(self, waybill, recipient, subject):
+    def submit(self, waybill, recipients, subject):
         """One message by swaks; its Message-ID."""
         message_id = f"<{secrets.token_hex(8)}@client.example.test>"
         words = ["swaks", "--server", "localhost", "--port",
@@ -165,7 +189,7 @@ class Demonstration:
                  "--auth", "PLAIN", "--auth-user", USER,
                  "--auth-password", self.password,
                  "--helo", "client.example.test",
-                 "--from", self.sender, "--to", recipient,
+                 "--from", self.sender, "--to", ",".join(recipients),
                  "--header", f"Subject: {subject}",
                  "--header", f"Message-Id: {message_id}",
                  "--body", "Where is this message now?"]
@@ -183,9 +207,10 @@ class Demonstration:
         return message_id
 
     def round_trip(self):
-        step(f"Submitting a message from {self.sender} to {self.recipient} "
-             "with swaks, as any mail client would")
-        message_id = self.submit(self.waybill, self.recipient, "Hello, Bob")
+        step(f"Submitting a message from {self.sender} to "
+             f"{' and '.join(self.recipients)} with swaks, as any mail "
+             "client would")
+        message_id = self.submit(self.waybill, self.recipients, "Hello, Bob")
         if isinstance(self.msa, Postfix):
             self.msa.wait_message("bob", message_id)
             show("and it is in Bob's mailbox: "
@@ -200,20 +225,75 @@ class Demonstration:
             raise Failed(f"the certifier is not SHA-1 of A: {token}")
         return token
 
-    def waybill_command(self, *words):
+    def waybill_command(self, *words, status=0):
         done = self.waybill.run_cli(*words)
         show(f"$ waybill {' '.join(words)}")
-        show(done.stdout)
-        if done.returncode != 0:
-            raise Failed(f"waybill {words[0]} ended with status "
-                         f"{done.returncode}:\n{done.stderr}")
+        self.check_end(done, f"waybill {words[0]}", status)
 
-    def check_postfix_knows_envid(self):
+    def check_end(self, done, name, status):
+        show(done.stdout + done.stderr)
+        if status != 0:
+            show(f"(exit status {done.returncode})")
+        if done.returncode != status:
+            raise Failed(f"{name} ended with status {done.returncode}, not "
+                         f"{status}:\n{done.stderr}")
+
+    def track(self, token):
+        """What became of it, as soon as that is known."""
+        step("What became of it: waybill track")
+        if not isinstance(self.msa, Postfix):
+            show("(what the MSA said; section msa without log { } knows no "
+                 "more)")
+            status, _ = self.waybill.track(token["envid"], "--no-follow")
+            if status not in (0, 2):
+                raise Failed(f"waybill track ended with status {status}")
+            self.waybill_command("track", "--no-follow", "last",
+                                 status=status)
+            return
+        told = self.waybill.wait_track(lambda answer: answer["settled"],
+                                       token["envid"])
+        self.waybill_command("track", "last", status=1)
+        self.check_answer(told)
+
+    def check_answer(self, told):
+        rows = {row["to"]: row for row in told["recipients"]}
+        actions = {to: row["action"] for to, row in rows.items()}
+        if actions != {RECIPIENT: "delivered", MISSPELT: "failed"}:
+            raise Failed(f"the tracking server says {actions}")
+        reason = rows[MISSPELT].get("reply", "")
+        logged = self.msa.log_lines(f"to=<{MISSPELT}>.*status=bounced")
+        if not reason or not any(reason in line for line in logged):
+            raise Failed(f"the reason is {reason!r}, Postfix logged {logged}")
+
+    def track_as_delegate(self, uri, status):
+        """Whoever has the URI: no account, no configuration."""
+        words = [self.waybill.program("bin/waybill"), "--connect",
+                 self.waybill.tracker, "track", "-"]
+        show("$ SSL_CERT_FILE=CA waybill --connect "
+             f"{self.waybill.tracker} track - < uri")
+        done = subprocess.run(words, input=uri + "\n", text=True,
+                              stdout=subprocess.PIPE, timeout=60,
+                              stderr=subprocess.PIPE, check=False,
+                              env={"SSL_CERT_FILE": str(self.authority.ca),
+                                   "HOME": "/nonexistent"})
+        self.check_end(done, "waybill track of a delegate", status)
+
+    def delegate_and_revoke(self, token):
+        step("Somebody else may look, too: waybill delegate")
+        done = self.waybill.run_cli("delegate", token["envid"])
+        show("$ waybill delegate last > uri")
+        self.check_end(done, "waybill delegate", 0)
+        step("Who has that URI needs no account and no configuration")
+        uri = done.stdout.strip()
+        self.track_as_delegate(uri, 1)
+        step("Until its sender takes it back: waybill revoke")
+        self.waybill_command("revoke", token["envid"])
+        self.track_as_delegate(uri, 3)
+
+    def check_postfix_knows_envid(self, token):
         """A report of Postfix names the ENVID that Waybill put in."""
-        step("A message that cannot be delivered: Postfix's own report "
-             "must name the same ENVID")
-        message_id = self.submit(self.waybill, NOWHERE, "To nowhere")
-        token = self.waybill.cli("token", message_id)
+        step("Postfix's own report of the recipient that failed must name "
+             "the same ENVID")
         report = wait_until(lambda: next(
             (raw for raw in self.msa.messages("alice")
              if token["envid"].encode() in raw), None),
@@ -230,7 +310,7 @@ class Demonstration:
              "parameter (RFC 3885)")
         hop = self.started(StrictHop(self.dir / "hop"))
         waybill = self.waybill_before(hop, "waybill2")
-        message_id = self.submit(waybill, self.recipient, "Tracked")
+        message_id = self.submit(waybill, [self.recipient], "Tracked")
         message = hop.wait_messages(1)[0]
         got = message["parameters"]
         show(f"the MSA received MAIL FROM:{message['mail']} "
@@ -247,11 +327,10 @@ class Demonstration:
         show("which is what the MSA received: only who holds A can ask "
              "for this message")
 
-    def stay(self, token):
+    def stay(self):
         waybill = self.waybill
         port = waybill.ports["submission"]
-        conf = waybill.client_conf()
-        program = build_directory() / "bin" / "waybill"
+        program = waybill.program("bin/waybill")
         step("Running.  Ctrl-C stops everything")
         show(f"""\
 server    localhost, port {port} (STARTTLS) or \
@@ -264,8 +343,13 @@ log       {waybill.log}
 submit    swaks --server localhost --port {port} --tls --auth PLAIN \\
           --auth-user {USER} --auth-password {self.password} \\
           --from {self.sender} --to {self.recipient}
-list      {program} -c {conf} list
-token     {program} -c {conf} token '{token['envid']}'""")
+look      alias waybill='{program} -c {waybill.client_conf()}'
+          waybill list
+          waybill track --watch last
+delegate  waybill delegate last > uri
+          SSL_CERT_FILE={self.authority.ca} \\
+          {program} --connect {waybill.tracker} track - < uri
+          waybill revoke last""")
         while True:
             time.sleep(0.5)
             for peer in self.running:
@@ -299,10 +383,13 @@ def run(demonstration):
         demonstration.start()
         token = demonstration.round_trip()
         if mode == "run":
-            demonstration.stay(token)
-        if isinstance(demonstration.msa, Postfix):
-            demonstration.check_postfix_knows_envid()
+            demonstration.track(token)
+            demonstration.stay()
         demonstration.check_mtrk_hop()
+        if isinstance(demonstration.msa, Postfix):
+            demonstration.check_postfix_knows_envid(token)
+        demonstration.track(token)
+        demonstration.delegate_and_revoke(token)
     except PeerFailed as problem:
         # The rest of it is the log, which follows anyway.
         first = str(problem).split("\n", 1)[0]
