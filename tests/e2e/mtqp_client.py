@@ -276,4 +276,5 @@ def transcript_text(transcript, **names):
     text = re.sub(r"\nS: [ \t]+", " ", text)
     for name, value in names.items():
         text = text.replace(value, f"<{name}>")
+    text = re.sub(r"queued as [^\s)]+", "queued as <queue>", text)
     return DATE.sub("<date>", text)
