@@ -101,8 +101,9 @@ void tracker_ask_cancel(struct tracker_session *);
 
 enum tracker_result {
 	TRACKER_FOUND,
-	TRACKER_NOINFO,	    /* nothing that this asker may know */
-	TRACKER_UNAVAILABLE /* the keeper cannot tell now */
+	TRACKER_NOINFO,	     /* nothing that this asker may know */
+	TRACKER_UNAVAILABLE, /* the keeper cannot tell now */
+	TRACKER_MALFORMED    /* what it told is no answer */
 };
 
 /*

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "common/inner_host.h"
-#include "common/log.h"
 #include "common/report.h"
 #include "common/tracking_messages.h"
 #include "conf/conf.h"
@@ -68,7 +67,7 @@ tracker_answer(
 	mail_body_get(body, &m);
 	history_get(body, &stored);
 	if (wire_end(body) == -1)
-		log_error("keeper", "an answer to STATUS is malformed");
+		result = TRACKER_MALFORMED;
 	else if (status == KEEPER_NOT_FOUND)
 		result = TRACKER_NOINFO;
 	else if (status == KEEPER_OK)

@@ -123,8 +123,15 @@ on_status(void *arg, uint64_t who, unsigned type, struct wire_in *body)
 
 	if (s == NULL || s->mtqp.effect != MTQP_LOOK_UP || s->due != 0)
 		return;
-	if (type == MSG_STATUS_IS)
-		result = tracker_answer(t, body, &report);
+	if (type != 0)
+		result = type == MSG_STATUS_IS
+		    ? tracker_answer(t, body, &report)
+		    : TRACKER_MALFORMED;
+	if (result == TRACKER_MALFORMED) {
+		log_error("keeper_malformed",
+		    "the keeper's answer (type %u) is malformed", type);
+		link_reset(t->keeper);
+	}
 	if (result == TRACKER_FOUND)
 		answer_found(s, &report);
 	else
