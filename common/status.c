@@ -41,9 +41,17 @@ compare_position(const struct history_event *a, const struct history_event *b)
 	return a < b ? -1 : a > b;
 }
 
+/*
+ * The submission was before anything that a log tells, although logs cut
+ * their times to the second.
+ */
 static int
 compare_time(const struct history_event *a, const struct history_event *b)
 {
+	bool x = a->source == SOURCE_PROXY, y = b->source == SOURCE_PROXY;
+
+	if (x != y)
+		return x ? -1 : 1;
 	if (a->time != b->time)
 		return a->time < b->time ? -1 : 1;
 	return compare_position(a, b);

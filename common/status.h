@@ -42,7 +42,8 @@ struct status_row {
 	uint32_t branches; /* final addresses behind original, at least 1 */
 	uint32_t failed;   /* of them */
 	uint32_t waiting;  /* of them */
-	const struct history_event *events; /* by time, what is hidden cut */
+	/* The submission, then by time; what is hidden is cut. */
+	const struct history_event *events;
 	size_t event_count;
 };
 
