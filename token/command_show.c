@@ -163,18 +163,21 @@ static const char *
 words_of(const struct answer_record *r)
 {
 	const struct answer_field *action = answer_get(r, "action");
-	bool attempted = answer_get(r, "last_attempt") != NULL;
+	bool event = strcmp(r->word, "event") == 0;
+	bool attempted =
+	    answer_get(r, event ? "status" : "last_attempt") != NULL;
 	int number;
 
 	if (action == NULL)
 		return status_words(ACTION_OPAQUE, true);
 	number = status_action_read(action->value, action->len);
-	if (strcmp(r->word, "event") == 0)
-		attempted = answer_get(r, "mta") != NULL ||
-		    answer_get(r, "address") != NULL ||
-		    answer_get(r, "text") != NULL;
-	return number < 0 ? action->value
-			  : status_words((uint8_t)number, attempted);
+	if (number < 0)
+		return action->value;
+	if (!event)
+		return status_words((uint8_t)number, attempted);
+	attempted |= answer_get(r, "mta") != NULL ||
+	    answer_get(r, "address") != NULL || answer_get(r, "text") != NULL;
+	return state_table_happened((uint8_t)number, attempted);
 }
 
 static struct state_line

@@ -46,6 +46,8 @@ render(const struct track *t, const char *envid)
 static void
 show(const struct watch *w, const struct track *t, const char *json)
 {
+	if (!w->run->options->json && w->shown != NULL)
+		putchar('\n');
 	if (w->run->options->json)
 		fputs(json, stdout);
 	else if (w->over)

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/history.h"
+#include "common/status.h"
 #include "token/table.h"
 
 static const struct table_column state_columns[] = { { "RECIPIENT", 40 },
@@ -28,6 +30,14 @@ state_table_time(uint64_t ms, char *out, size_t size)
 	if (ms == 0 || localtime_r(&seconds, &tm) == NULL ||
 	    strftime(out, size, "%Y-%m-%d %H:%M:%S", &tm) == 0)
 		out[0] = '\0';
+}
+
+const char *
+state_table_happened(uint8_t action, bool attempted)
+{
+	if (action == ACTION_DELAYED && !attempted)
+		return "accepted by the mail server";
+	return status_words(action, attempted);
 }
 
 static void

@@ -5,6 +5,7 @@
 #ifndef TOKEN_STATE_TABLE_H
 #define TOKEN_STATE_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -25,6 +26,9 @@ void state_table_states(FILE *, const struct state_line *, size_t count);
 
 /* What happened, with times as the user's clock shows them. */
 void state_table_events(FILE *, const struct state_line *, size_t count);
+
+/* status_words() of something that happened, not of how it stands. */
+const char *state_table_happened(uint8_t action, bool attempted);
 
 /* ms since 1970 as the user's clock shows it; "" for 0. */
 void state_table_time(uint64_t ms, char *out, size_t size);

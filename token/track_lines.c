@@ -50,6 +50,7 @@ add_last(struct track_line *lines, size_t *count, const struct track_step *step)
 		    : step->part->arrival,
 		.recipient = said->original,
 		.action = said->action,
+		.attempted = said->last_attempt != 0,
 		.status = said->status,
 		.host = track_host(said),
 		.tls = said->tls,
@@ -67,6 +68,14 @@ tls_of(const struct report_recipient *said, const struct report_event *e)
 	    : "";
 }
 
+/* What the mail server said when it took the message was no attempt. */
+static bool
+is_attempt(const struct report_event *e)
+{
+	return e->source != SOURCE_PROXY &&
+	    (e->status[0] != '\0' || e->host[0] != '\0' || e->text[0] != '\0');
+}
+
 static void
 add_step(struct track_line *lines, size_t *count, const struct track_step *step)
 {
@@ -79,6 +88,8 @@ add_step(struct track_line *lines, size_t *count, const struct track_step *step)
 		    (struct track_line){ .time = e->time,
 			.recipient = said->original,
 			.action = e->action,
+			.attempted = is_attempt(e),
+			.submitted = e->source == SOURCE_PROXY,
 			.status = e->status,
 			.host = e->host,
 			.tls = tls_of(said, e),
@@ -108,10 +119,21 @@ add_arrivals(struct track_line *lines, size_t *count, const struct track *t)
 }
 
 static int
+rank(const struct track_line *line)
+{
+	return line->received ? 0 : line->submitted ? 1 : 2;
+}
+
+static int
 compare(const void *a, const void *b)
 {
 	const struct track_line *x = a, *y = b;
 
+	/* Some clocks tell seconds only; then what must be first is. */
+	if (x->time / 1000 != y->time / 1000)
+		return x->time < y->time ? -1 : 1;
+	if (rank(x) != rank(y))
+		return rank(x) < rank(y) ? -1 : 1;
 	if (x->time != y->time)
 		return x->time < y->time ? -1 : 1;
 	return x->order < y->order ? -1 : 1;

@@ -12,6 +12,8 @@ struct track_line {
 	const char *recipient; /* NULL: the message as a whole */
 	bool received;	       /* by host; else what follows counts */
 	uint8_t action;	       /* enum history_action */
+	bool attempted;	       /* to deliver it, for status_words() */
+	bool submitted;	       /* what was said at submission */
 	const char *status;
 	const char *host;
 	const char *tls;

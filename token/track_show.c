@@ -107,13 +107,12 @@ print_notes(FILE *out, const struct track *t)
 static struct state_line
 shown_line(const struct track_line *line)
 {
-	bool attempted = line->host[0] != '\0' || line->text[0] != '\0';
-
 	return (struct state_line){
 		.time = line->time,
 		.recipient = line->recipient != NULL ? line->recipient : "",
-		.words = line->received ? "received"
-					: status_words(line->action, attempted),
+		.words = line->received
+		    ? "received"
+		    : state_table_happened(line->action, line->attempted),
 		.host = line->host,
 		.tls = line->tls,
 		.text = line->text,
