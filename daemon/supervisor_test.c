@@ -48,33 +48,51 @@ write_file(const char *name, const char *text, mode_t mode)
 	assert_int_equal(chmod(path, mode), 0);
 }
 
+enum { PROGRAMS = 5 };
+
 static const char *const names[] = { "waybill-keeper", "waybill-auth",
-	"waybill-proxy", "cert.pem", "key.pem", "waybill.conf" };
+	"waybill-proxy", "waybill-track", "waybill-feed", "cert.pem", "key.pem",
+	"more.conf", "waybill.conf" };
+
+static const char sleeps[] = "#!/bin/sh\nexec sleep 60\n";
+static const char track_and_log[] =
+    "track { address = \"127.0.0.1\" port = 0 }\n"
+    "msa \"m\" { log { file = \"/nonexistent/log\"\n"
+    "	state = \"/nonexistent/state\" } }\n";
+
+/* Tracker and feed stand in it if more says so; it ends with section msa. */
+static void
+write_conf(const char *name, const char *more)
+{
+	char text[1500];
+
+	snprintf(text, sizeof(text),
+	    "hostname = \"a.example\"\nworkers = 1\n"
+	    "user_proxy = \"root\"\nuser_auth = \"root\"\n"
+	    "user_keeper = \"root\"\nuser_feed = \"root\"\n"
+	    "user_track = \"root\"\nauth { workers = 1 }\n"
+	    "listen \"a\" { address = \"127.0.0.1\" port = 0 }\n"
+	    "tls { certificate = \"%s/cert.pem\" key = \"%s/key.pem\" }\n%s",
+	    directory, directory, more);
+	write_file(name, text, 0600);
+}
 
 static int
 make_directory(void **state)
 {
 	struct tls_testing_pair pair;
-	char text[1000];
 
 	(void)state;
 	if (mkdtemp(directory) == NULL)
 		return -1;
 	setenv("WAYBILL_LIBEXEC", directory, 1);
-	for (size_t i = 0; i < 3; i++)
-		write_file(names[i], "#!/bin/sh\nexec sleep 60\n", 0755);
+	for (size_t i = 0; i < PROGRAMS; i++)
+		write_file(names[i], sleeps, 0755);
 	tls_testing_make(&pair);
 	write_file("cert.pem", pair.certificate, 0600);
 	write_file("key.pem", pair.key, 0600);
-	snprintf(text, sizeof(text),
-	    "hostname = \"a.example\"\nworkers = 1\n"
-	    "user_proxy = \"root\"\nuser_auth = \"root\"\n"
-	    "user_keeper = \"root\"\nauth { workers = 1 }\n"
-	    "listen \"a\" { address = \"127.0.0.1\" port = 0 }\n"
-	    "tls { certificate = \"%s/cert.pem\" key = \"%s/key.pem\" }\n"
-	    "msa \"m\" { address = \"127.0.0.1\" }\n",
-	    directory, directory);
-	write_file("waybill.conf", text, 0600);
+	write_conf("waybill.conf", "msa \"m\" { address = \"127.0.0.1\" }\n");
+	write_conf("more.conf", track_and_log);
 	snprintf(file, sizeof(file), "%s/waybill.conf", directory);
 	return 0;
 }
@@ -292,6 +310,129 @@ whoever_cannot_be_told_is_started_again(void **state)
 	s.lasting.children_lock = -1;
 }
 
+static struct process *
+find(enum role role)
+{
+	struct process *p;
+
+	TAILQ_FOREACH(p, &s.processes, next)
+		if (p->role == role && p->generation == s.current)
+			return p;
+	return NULL;
+}
+
+static void
+reload_from(const char *name)
+{
+	static char path[200];
+	struct generation *old = s.current;
+	struct process *p;
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	s.file = path;
+	s.all_started = true;
+	reload_begin(&s);
+	assert_non_null(s.reload);
+	TAILQ_FOREACH(p, &s.processes, next)
+		if (p->role == ROLE_AUTH || p->role == ROLE_PROXY)
+			a_child_says(p, MSG_CHILD_READY);
+	turn_end();
+	assert_ptr_not_equal(s.current, old);
+}
+
+/* A new generation does not wait for them, nor does mail. */
+static void
+tracker_and_feed_come_and_go_with_their_sections(void **state)
+{
+	struct process *track, *feed;
+
+	(void)state;
+	assert_null(find(ROLE_TRACK));
+	reload_from("more.conf");
+	track = find(ROLE_TRACK);
+	feed = find(ROLE_FEED);
+	assert_non_null(track);
+	assert_non_null(feed);
+	assert_int_equal(track->state, PROCESS_STARTING);
+	a_child_says(feed, MSG_CHILD_READY);
+	reload_from("waybill.conf");
+	assert_null(find(ROLE_TRACK));
+	assert_int_equal(track->state, PROCESS_DRAINING);
+	assert_int_equal(feed->state, PROCESS_DRAINING);
+}
+
+static void
+a_tracker_that_ends_ends_no_reload(void **state)
+{
+	struct process *p, *track = NULL;
+	char path[200];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/more.conf", directory);
+	s.file = path;
+	s.all_started = true;
+	reload_begin(&s);
+	TAILQ_FOREACH(p, &s.processes, next)
+		if (p->role == ROLE_TRACK)
+			track = p;
+	assert_non_null(track);
+	kill(track->pid, SIGKILL);
+	wait_for_an_end();
+	assert_non_null(s.reload);
+	assert_int_equal(track->state, PROCESS_RESTING);
+	assert_int_equal(track->restarts, 1);
+	s.file = file;
+	stop_order(&s);
+}
+
+static void
+the_keeper_ends_after_tracker_and_feed(void **state)
+{
+	struct process *p;
+
+	(void)state;
+	supervisor_add(&s, ROLE_KEEPER, 0, s.current);
+	reload_from("more.conf");
+	stop_order(&s);
+	TAILQ_FOREACH(p, &s.processes, next)
+		if (p->role == ROLE_PROXY || p->role == ROLE_AUTH)
+			kill(p->pid, SIGKILL);
+	while (supervisor_count(&s, ROLE_PROXY, NULL) > 0)
+		wait_for_an_end();
+	assert_int_equal(s.stop, STOP_PROXIES);
+	kill(find(ROLE_FEED)->pid, SIGKILL);
+	while (supervisor_count(&s, ROLE_FEED, NULL) > 0)
+		wait_for_an_end();
+	assert_int_equal(s.stop, STOP_PROXIES);
+	kill(find(ROLE_TRACK)->pid, SIGKILL);
+	while (s.stop != STOP_KEEPER)
+		wait_for_an_end();
+	assert_int_equal(supervisor_count(&s, ROLE_KEEPER, NULL), 1);
+}
+
+/* It would be taken for ready for ever. */
+static void
+who_closes_the_channel_and_lives_on_is_killed(void **state)
+{
+	struct process *p;
+
+	(void)state;
+	write_file("waybill-proxy",
+	    "#!/bin/sh\ndd bs=65536 count=1 <&3 >/dev/null 2>&1\n"
+	    "exec 3<&-\nexec sleep 60\n",
+	    0755);
+	p = supervisor_add(&s, ROLE_PROXY, 0, s.current);
+	a_child_says(p, MSG_CHILD_READY);
+	while (p->control >= 0)
+		event_base_loop(s.base, EVLOOP_ONCE);
+	assert_int_equal(p->state, PROCESS_READY);
+	event_base_loop(s.base, EVLOOP_ONCE);
+	wait_for_an_end();
+	assert_int_equal(p->state, PROCESS_RESTING);
+	assert_int_equal(p->restarts, 1);
+	write_file("waybill-proxy", sleeps, 0755);
+}
+
 #define CASE(f)                                                                \
 	cmocka_unit_test_setup_teardown(f, make_supervisor, end_supervisor)
 
@@ -305,6 +446,10 @@ main(void)
 		CASE(a_stop_ends_reloads_that_wait_too),
 		CASE(each_reload_is_answered_with_its_own_outcome),
 		CASE(whoever_cannot_be_told_is_started_again),
+		CASE(tracker_and_feed_come_and_go_with_their_sections),
+		CASE(a_tracker_that_ends_ends_no_reload),
+		CASE(the_keeper_ends_after_tracker_and_feed),
+		CASE(who_closes_the_channel_and_lives_on_is_killed),
 	};
 
 	alarm(60);
