@@ -28,6 +28,7 @@ struct feed_queue {
 	struct wire_out item; /* being made */
 	uint64_t up;
 	uint64_t log_time;
+	bool crowded; /* it was full, and is not roomy yet: nobody reads */
 };
 
 struct feed_queue *
@@ -168,6 +169,7 @@ feed_queue_add(struct feed_queue *q, const struct log_event *event,
 	q->counters.steps++;
 	q->counters.waiting++;
 	q->counters.octets += size_of(step);
+	q->crowded = q->crowded || feed_queue_is_full(q);
 	return 0;
 }
 
@@ -239,6 +241,7 @@ end_step(struct feed_queue *q, struct feed_id *id, struct feed_step *step,
 	TAILQ_REMOVE(&id->steps, step, next);
 	q->counters.waiting--;
 	q->counters.octets -= size_of(step);
+	q->crowded = q->crowded && !feed_queue_is_roomy(q);
 	feed_mark_done(step->mark);
 	free(step);
 	if (joined == NULL)
@@ -279,8 +282,7 @@ is_asked_late(const struct feed_queue *q, const struct feed_id *id,
 static bool
 is_log_past(const struct feed_queue *q, const struct feed_step *step)
 {
-	return q->log_time >= step->time + q->options.wait ||
-	    feed_queue_is_full(q);
+	return q->crowded || q->log_time >= step->time + q->options.wait;
 }
 
 /* It is unknown: give up what may be, and let the others wait. */
