@@ -97,7 +97,8 @@ answer(const struct fixture *f, const struct wire_out *out, char **told)
 
 	wire_read(&in, out->data, out->len);
 	result = tracker_answer(&f->tracker, &in, &report);
-	*told = strndup((const char *)buffer_at(&report), buffer_len(&report));
+	buffer_append(&report, "", 1);
+	*told = strdup((const char *)buffer_at(&report));
 	assert_non_null(*told);
 	buffer_free(&report);
 	return result;
