@@ -41,8 +41,7 @@ MAINS    = daemon/waybilld.c daemon/waybillctl.c proxy/waybill-proxy.c \
 PROGRAMS = $(BUILD)/sbin/waybilld $(BUILD)/bin/waybillctl \
 	   $(BUILD)/libexec/waybill-proxy $(BUILD)/libexec/waybill-auth \
 	   $(BUILD)/libexec/waybill-keeper $(BUILD)/libexec/waybill-track \
-	   $(BUILD)/bin/waybill \
-	   $(if $(wildcard track/waybill-feed.c),$(BUILD)/bin/waybill-feed)
+	   $(BUILD)/bin/waybill $(BUILD)/bin/waybill-feed
 
 SOURCES  = $(foreach f,$(FOLDERS),$(wildcard $(f)/*.c))
 LIB_SRCS = $(filter-out $(MAINS) %_test.c,$(SOURCES))
