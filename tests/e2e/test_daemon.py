@@ -1,12 +1,15 @@
 """waybilld and waybillctl: start, restart, reload, stop, and bad input."""
 
+import grp
 import json
 import os
 import pathlib
+import pwd
 import re
 import shutil
 import signal
 import smtplib
+import socket
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -242,6 +245,147 @@ def test_sigterm_waits_for_sessions_then_says_421(start_waybill, strict_hop):
     assert 1.5 < time.monotonic() - start < 10
     ends = [line["role"] for line in waybill.lines(event="exited")]
     assert ends == ["proxy", "auth", "auth", "keeper"]
+
+
+def who(pid):
+    """Uid and groups of a process."""
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    found = dict(line.split(":", 1) for line in text.splitlines())
+    return (int(found["Uid"].split()[0]),
+            {int(gid) for gid in found["Groups"].split()})
+
+
+@pytest.fixture(name="followed")
+def fixture_followed(start_waybill, strict_hop):
+    """With a tracker, and a feed that reads a log that says nothing."""
+    return start_waybill(strict_hop, track={}, feed="postfix")
+
+
+@pytest.mark.parametrize("role", ["track", "feed"])
+def test_tracker_and_feed_are_started_again(followed, role):
+    pid, = followed.wait_children(role, 1)
+    wait_ready(followed, role, 1)
+    os.kill(pid, signal.SIGKILL)
+    followed.wait_line(event="exited", role=role, child=pid, signal=9)
+    one, = wait_ready(followed, role, 1)
+    assert one["restarts"] == 1 and one["pid"] != pid
+
+
+def test_tracker_and_feed_are_users_of_their_own(followed):
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    uids = {role: who(followed.wait_children(role, 1)[0])[0]
+            for role in ("proxy", "keeper", "track", "feed")}
+    assert uids["track"] == pwd.getpwnam(followed.top["user_track"]).pw_uid
+    assert uids["feed"] == pwd.getpwnam(followed.top["user_feed"]).pw_uid
+    assert len(set(uids.values())) == 4
+    feed, = followed.children("feed")
+    assert grp.getgrnam("adm").gr_gid in who(feed)[1]
+    track, = followed.children("track")
+    assert grp.getgrnam("adm").gr_gid not in who(track)[1]
+
+
+def test_tracker_and_feed_follow_their_sections(start_waybill, strict_hop):
+    waybill = start_waybill(strict_hop)
+    assert not waybill.children("track") + waybill.children("feed")
+    waybill.track_section, waybill.feed = {}, "postfix"
+    waybill.ports["track"] = free_port()
+    state = waybill.dir / "made" / "deep" / "main"
+    waybill.sections["feed_section"] = {"state": state}
+    waybill.write_conf()
+    assert waybill.ctl("reload").returncode == 0
+    wait_ready(waybill, "track", 1)
+    wait_ready(waybill, "feed", 1)
+    assert state.parent.stat().st_mode & 0o7777 == 0o700
+    with socket.create_connection(
+            ("127.0.0.1", waybill.ports["track"]), 5) as client:
+        assert client.recv(100).startswith(b"+OK")
+    before = waybill.children("track") + waybill.children("feed")
+    assert waybill.ctl("reload").returncode == 0
+    wait_until(lambda: len(
+        now := waybill.children("track") + waybill.children("feed")) == 2 and
+        not set(now) & set(before), 20, "others in their place")
+    wait_ready(waybill, "feed", 1)
+    waybill.track_section = waybill.feed = None
+    waybill.write_conf()
+    assert waybill.ctl("reload").returncode == 0
+    wait_until(lambda: not waybill.children("track") +
+               waybill.children("feed"), 15, "both to leave")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", waybill.ports["track"]), 5)
+    waybill.submit("alice", "bob@example.test", MESSAGE)
+
+
+def test_mail_goes_on_without_tracker_and_feed(start_waybill, strict_hop,
+                                               space):
+    """Their programs are not even there."""
+    libexec = space / "libexec"
+    libexec.mkdir()
+    space.chmod(0o755)
+    (space / "bin").mkdir()
+    build = start_waybill(strict_hop).build
+    for role in ("proxy", "auth", "keeper"):
+        shutil.copy(build / "libexec" / f"waybill-{role}", libexec)
+    (libexec / "waybill-feed").write_text("#!/bin/sh\nexit 3\n")
+    (libexec / "waybill-feed").chmod(0o755)
+    waybill = start_waybill(strict_hop, track={}, feed="postfix",
+                            env={"WAYBILL_LIBEXEC": str(libexec)})
+    waybill.wait_line(event="no-program")
+    waybill.wait_line(event="exited", role="feed", status=3, count=2)
+    waybill.submit("alice", "bob@example.test", MESSAGE)
+    assert waybill.ctl("reload").returncode == 0
+    waybill.submit("alice", "bob@example.test", MESSAGE)
+
+
+def test_the_keeper_ends_after_tracker_and_feed(followed):
+    wait_ready(followed, "track", 1)
+    wait_ready(followed, "feed", 1)
+    followed.stop()
+    ends = [line["role"] for line in followed.lines(event="exited")]
+    assert ends[-1] == "keeper"
+    assert sorted(ends[:3]) == ["feed", "proxy", "track"]
+
+
+def test_one_address_takes_the_port_from_any(start_waybill, strict_hop):
+    waybill = start_waybill(strict_hop)
+    narrow = waybill.addresses()
+    waybill.addresses = lambda: ["*"]
+    waybill.write_conf()
+    assert waybill.ctl("reload").returncode == 0
+    waybill.submit("alice", "bob@example.test", MESSAGE)
+    waybill.addresses = lambda: narrow
+    waybill.write_conf()
+    done = waybill.ctl("reload")
+    assert done.returncode == 0, done.stdout + done.stderr
+    waybill.submit("alice", "bob@example.test", MESSAGE)
+
+
+def test_a_run_dir_that_others_could_replace_is_refused(start_waybill,
+                                                        strict_hop):
+    waybill = start_waybill(strict_hop)
+    waybill.stop()
+    above = waybill.dir / "above"
+    above.mkdir()
+    above.chmod(0o777)
+    waybill.top["run_dir"] = above / "run"
+    waybill.write_conf()
+    done = run_daemon(waybill)
+    assert done.returncode == 1
+    assert f"{above}, above run_dir," in done.stderr
+
+
+def test_users_of_tracker_and_feed_must_be_there(start_waybill, strict_hop):
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    waybill = start_waybill(strict_hop)
+    waybill.top.update(user_feed="_nobody_of_it", user_track="_nor_of_it")
+    waybill.write_conf()
+    assert run_daemon(waybill, "-t").returncode == 0
+    waybill.feed = "postfix"
+    waybill.write_conf()
+    done = run_daemon(waybill, "-t")
+    assert done.returncode == 2
+    assert 'no user "_nobody_of_it" for waybill-feed' in done.stderr
 
 
 def test_stop_by_waybillctl(start_waybill, strict_hop):
