@@ -6,27 +6,26 @@
 #include "common/ticket.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <string.h>
+
+#include "common/mac.h"
+
+_Static_assert(
+    (int)TICKET_KEY_LEN == MAC_KEY_LEN && (int)TICKET_MAC_LEN == MAC_LEN,
+    "a ticket is proved by HMAC-SHA-256");
 
 static int
 compute(const struct ticket *ticket, const uint8_t *key, uint8_t *mac)
 {
 	uint8_t text[8 + 8 + ACCOUNT_MAX];
 	size_t account = strnlen(ticket->account, ACCOUNT_MAX);
-	unsigned len = 0;
 
 	for (unsigned i = 0; i < 8; i++) {
 		text[i] = (uint8_t)(ticket->session >> (56 - 8 * i));
 		text[8 + i] = (uint8_t)(ticket->expires >> (56 - 8 * i));
 	}
 	memcpy(text + 16, ticket->account, account);
-	if (HMAC(EVP_sha256(), key, TICKET_KEY_LEN, text, 16 + account, mac,
-		&len) == NULL ||
-	    len != TICKET_MAC_LEN)
-		return -1;
-	return 0;
+	return mac_compute(key, (struct octets){ text, 16 + account }, mac);
 }
 
 int
