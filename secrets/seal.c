@@ -13,6 +13,11 @@
 #include <openssl/kdf.h>
 #include <openssl/rand.h>
 
+#include "common/mac.h"
+
+_Static_assert((int)SEAL_KEY_LEN == MAC_KEY_LEN && (int)SEAL_MAC_LEN == MAC_LEN,
+    "keyed hashes are HMAC-SHA-256");
+
 /* Where a derived key goes. */
 struct derived {
 	uint8_t *out;
@@ -20,52 +25,44 @@ struct derived {
 };
 
 /*
- * One context serves every box and one every hash: the keeper has one thread,
- * and OpenSSL looks an algorithm up by its name at each use that is not kept.
+ * One context seals every box and one opens them: the keeper has one thread,
+ * and OpenSSL looks an algorithm up by its name, and allocates, at each use
+ * that is not kept. The key used last stays in it, beside the accounts' own.
  */
 static EVP_CIPHER_CTX *
-gcm_context(void)
+gcm_context(int closing)
 {
-	static EVP_CIPHER_CTX *ctx;
-
-	if (ctx == NULL)
-		ctx = EVP_CIPHER_CTX_new();
-	return ctx;
-}
-
-static const EVP_CIPHER *
-gcm_cipher(void)
-{
-	static EVP_CIPHER *cipher;
-
-	if (cipher == NULL)
-		cipher = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
-	return cipher;
-}
-
-static EVP_MAC_CTX *
-hmac_context(void)
-{
-	static EVP_MAC_CTX *ctx;
-	char digest[] = "SHA256";
-	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(
-		    OSSL_MAC_PARAM_DIGEST, digest, 0),
-		OSSL_PARAM_construct_end(),
-	};
-	EVP_MAC *mac;
+	static EVP_CIPHER_CTX *contexts[2];
+	EVP_CIPHER_CTX *ctx = contexts[closing];
+	EVP_CIPHER *cipher;
 
 	if (ctx != NULL)
 		return ctx;
-	mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	if (mac != NULL)
-		ctx = EVP_MAC_CTX_new(mac);
-	EVP_MAC_free(mac);
-	if (ctx != NULL && EVP_MAC_CTX_set_params(ctx, params) != 1) {
-		EVP_MAC_CTX_free(ctx);
-		ctx = NULL;
-	}
-	return ctx;
+	cipher = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+	ctx = EVP_CIPHER_CTX_new();
+	if (ctx != NULL && cipher != NULL &&
+	    EVP_CipherInit_ex(ctx, cipher, NULL, NULL, NULL, closing) == 1)
+		contexts[closing] = ctx;
+	else
+		EVP_CIPHER_CTX_free(ctx);
+	EVP_CIPHER_free(cipher);
+	return contexts[closing];
+}
+
+/* Random octets that everybody may see, drawn for many boxes at once. */
+static int
+draw_nonce(uint8_t out[SEAL_NONCE_LEN])
+{
+	static uint8_t drawn[64 * SEAL_NONCE_LEN];
+	static size_t left;
+
+	if (left == 0 && RAND_bytes(drawn, sizeof(drawn)) != 1)
+		return -1;
+	if (left == 0)
+		left = sizeof(drawn);
+	left -= SEAL_NONCE_LEN;
+	memcpy(out, drawn + left, SEAL_NONCE_LEN);
+	return 0;
 }
 
 static int
@@ -89,14 +86,12 @@ int
 seal_close(const uint8_t key[SEAL_KEY_LEN], struct octets with,
     struct octets plain, uint8_t *out)
 {
-	EVP_CIPHER_CTX *ctx = gcm_context();
-	int rc = -1;
+	EVP_CIPHER_CTX *ctx = gcm_context(1);
 
-	if (ctx != NULL && RAND_bytes(out, SEAL_NONCE_LEN) == 1 &&
-	    EVP_EncryptInit_ex(ctx, gcm_cipher(), NULL, key, out) == 1)
-		rc = gcm_close(ctx, with, plain, out + SEAL_NONCE_LEN);
-	EVP_CIPHER_CTX_reset(ctx);
-	return rc;
+	if (ctx == NULL || draw_nonce(out) == -1 ||
+	    EVP_EncryptInit_ex(ctx, NULL, NULL, key, out) != 1)
+		return -1;
+	return gcm_close(ctx, with, plain, out + SEAL_NONCE_LEN);
 }
 
 static int
@@ -119,7 +114,7 @@ int
 seal_open(const uint8_t key[SEAL_KEY_LEN], struct octets with,
     struct octets box, uint8_t *out)
 {
-	EVP_CIPHER_CTX *ctx = gcm_context();
+	EVP_CIPHER_CTX *ctx = gcm_context(0);
 	struct octets text;
 	int rc = -1;
 
@@ -128,9 +123,8 @@ seal_open(const uint8_t key[SEAL_KEY_LEN], struct octets with,
 	text.data = box.data + SEAL_NONCE_LEN;
 	text.len = box.len - SEAL_OVERHEAD;
 	if (ctx != NULL &&
-	    EVP_DecryptInit_ex(ctx, gcm_cipher(), NULL, key, box.data) == 1)
+	    EVP_DecryptInit_ex(ctx, NULL, NULL, key, box.data) == 1)
 		rc = gcm_open(ctx, with, text, out);
-	EVP_CIPHER_CTX_reset(ctx);
 	if (rc == -1)
 		OPENSSL_cleanse(out, text.len);
 	return rc;
@@ -181,14 +175,7 @@ int
 seal_mac(const uint8_t key[SEAL_KEY_LEN], struct octets data,
     uint8_t out[SEAL_MAC_LEN])
 {
-	EVP_MAC_CTX *ctx = hmac_context();
-	size_t len = 0;
-
-	if (ctx == NULL || EVP_MAC_init(ctx, key, SEAL_KEY_LEN, NULL) != 1 ||
-	    EVP_MAC_update(ctx, data.data, data.len) != 1 ||
-	    EVP_MAC_final(ctx, out, &len, SEAL_MAC_LEN) != 1)
-		return -1;
-	return len == SEAL_MAC_LEN ? 0 : -1;
+	return mac_compute(key, data, out);
 }
 
 int
@@ -196,11 +183,11 @@ seal_hash(const uint8_t key[SEAL_KEY_LEN], const char *purpose,
     struct octets data, uint8_t out[SEAL_HASH_LEN])
 {
 	size_t purpose_len = strlen(purpose) + 1;
-	uint8_t mac[SEAL_MAC_LEN];
-	uint8_t *input = malloc(purpose_len + data.len);
+	uint8_t mac[SEAL_MAC_LEN], some[512], *input = some;
 	int rc;
 
-	if (input == NULL)
+	if (purpose_len + data.len > sizeof(some) &&
+	    (input = malloc(purpose_len + data.len)) == NULL)
 		return -1;
 	memcpy(input, purpose, purpose_len);
 	if (data.len != 0)
@@ -210,6 +197,8 @@ seal_hash(const uint8_t key[SEAL_KEY_LEN], const char *purpose,
 	if (rc == 0)
 		memcpy(out, mac, SEAL_HASH_LEN);
 	OPENSSL_cleanse(mac, sizeof(mac));
-	free(input);
+	OPENSSL_cleanse(input, purpose_len + data.len);
+	if (input != some)
+		free(input);
 	return rc;
 }
