@@ -6,11 +6,9 @@ t and by ranks (Mann and Whitney)."""
 import base64
 import contextlib
 import math
-import pathlib
 import random
 import shutil
 import string
-import sys
 import threading
 import time
 
@@ -30,7 +28,7 @@ def random_secret():
     return base64.b64encode(random.randbytes(32)).decode()
 
 
-def random_envid(envids):
+def random_envid():
     local = "".join(random.choices(LETTERS, k=21))
     return f"{random.choice('ABCDEFGH')}{local}@{HOSTNAME}"
 
@@ -45,8 +43,9 @@ class Subjects:
         for envid, _ in self.revoked:
             waybill.cli("revoke", envid)
         self.expired = [self.expire(i) for i in range(MESSAGES)]
+        self.wait_expired()
         self.kinds = {
-            "unknown": lambda: (random_envid(self.real), random_secret()),
+            "unknown": lambda: (random_envid(), random_secret()),
             "foreign": lambda: (f"{random.randrange(1 << 40)}@x.example",
                                 random_secret()),
             "wrong_secret": lambda: (random.choice(self.real)[0],
@@ -68,13 +67,27 @@ class Subjects:
         return envid, self.waybill.cli("token", envid)["secret"]
 
     def expire(self, number):
-        """A client's own certifier whose time is over at once; the log says
-        that nothing waits any more."""
-        secret = random.randbytes(32)
+        """A client's own certifier, whose time is over in a second; the log
+        says that nothing waits any more."""
+        secret, queue_id = random.randbytes(32), f"4T3b{number:02d}WqRxz9vNB"
+        self.hop.behave(queue_id=queue_id)
         envid, _ = self.submit("expired", [
             f"MTRK={certifier_of(secret)}:1",
             f"ENVID=expired{number}@client.example"])
+        with open(self.hop.log, "a", encoding="ascii") as log:
+            head = time.strftime("%b %e %T mail postfix/")
+            log.write(f"{head}smtp[9]: {queue_id}: to=<bob@example.test>, "
+                      "relay=mx.example.org[192.0.2.7]:25, delay=1, "
+                      "delays=0/0/1/0, dsn=2.0.0, status=sent (250 Ok)\n"
+                      f"{head}qmgr[7]: {queue_id}: removed\n")
         return envid, base64.b64encode(secret).decode()
+
+    def wait_expired(self):
+        with Mtqp(self.waybill.ports["track"]) as client:
+            client.starttls(HOSTNAME, self.waybill.context())
+            for pair in self.expired:
+                wait_until(lambda: client.track(*pair).raw.startswith(
+                    REFUSAL), 30, "expiry")
 
 
 class Times:
@@ -186,7 +199,7 @@ def tell(run, times):
         error = 1.96 * math.sqrt(variance / len(one.took))
         run.result(f"{kind}_mean_ms", mean, mean - error, mean + error)
         tests = "       -        -        -" if kind == first else \
-            " ".join(f"{p:8.3f}" for p in (
+            " ".join(f"{p:8.3g}" for p in (
                 welch(times[first].took, one.took),
                 ranks(times[first].took, one.took),
                 ranks(times[first].phase, one.phase)))
@@ -202,12 +215,13 @@ def tell(run, times):
 def servers(space):
     """A hop, and a Waybill with its tracking server before it."""
     authority = Authority(space / "ca")
-    log = space / "mail.log"
-    log.touch(mode=0o644)
-    with StrictHop(space / "hop") as hop:
+    hop = StrictHop(space / "hop", "--without", "MTRK")
+    hop.dir.mkdir()
+    hop.log.touch()
+    with hop:
         waybill = Waybill(
             space / "wb", hop, authority=authority,
-            names=(HOSTNAME, "localhost"), log={"level": "info"},
+            names=(HOSTNAME, "localhost"), log={"level": "info"}, feed="postfix",
             track={"commands": 1000000, "refused": 1000000})
         with waybill:
             yield waybill, hop
