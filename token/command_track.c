@@ -23,6 +23,8 @@ struct watch {
 	char envid[ENVID_MAX + 1];
 	char *shown; /* the JSON of the last look */
 	unsigned long interval;
+	size_t settled; /* of the recipients, at the last look */
+	size_t recipients;
 	bool over;
 };
 
@@ -65,16 +67,23 @@ clear_progress(void)
 }
 
 static void
-show_progress(const struct watch *w, const struct track *t)
+note_progress(struct watch *w, const struct track *t)
 {
-	size_t settled = 0;
-
-	if (!isatty(STDERR_FILENO))
-		return;
+	w->settled = 0;
+	w->recipients = t->count;
 	for (size_t i = 0; i < t->count; i++)
-		settled += !track_row_is_open(&t->rows[i]);
-	fprintf(stderr, "%zu of %zu settled, looking again in %lu s ", settled,
-	    t->count, w->interval);
+		w->settled += !track_row_is_open(&t->rows[i]);
+}
+
+static void
+show_progress(const struct watch *w, unsigned long seconds)
+{
+	clear_progress();
+	fprintf(stderr, "%zu of %zu settled, ", w->settled, w->recipients);
+	if (seconds > 0)
+		fprintf(stderr, "looking again in %lu s ", seconds);
+	else
+		fputs("looking ... ", stderr);
 }
 
 /* Show what is new, or at the end all of it. */
@@ -97,8 +106,7 @@ take_look(struct watch *w, const struct track *t)
 		w->interval = INTERVAL_FIRST;
 	free(w->shown);
 	w->shown = json;
-	if (!w->over)
-		show_progress(w, t);
+	note_progress(w, t);
 	return 0;
 }
 
@@ -142,9 +150,16 @@ look(struct watch *w)
 static void
 rest(struct watch *w)
 {
-	struct timespec time = { .tv_sec = (time_t)w->interval };
+	const struct timespec second = { .tv_sec = 1 };
+	bool terminal = isatty(STDERR_FILENO);
 
-	nanosleep(&time, NULL);
+	for (unsigned long left = w->interval; left > 0; left--) {
+		if (terminal)
+			show_progress(w, left);
+		nanosleep(&second, NULL);
+	}
+	if (terminal)
+		show_progress(w, 0);
 	w->interval += w->interval / 2;
 	if (w->interval > INTERVAL_MOST)
 		w->interval = INTERVAL_MOST;
