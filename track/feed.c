@@ -19,6 +19,7 @@ enum {
 	 * are the same twice.
 	 */
 	LOOKBACK = 16 << 20,
+	LATE_MS = 60000,
 	IDLE_MS = 1000, /* without a new line: the log is read to its end */
 	TICK_MS = 100,
 	TICK_IDLE_MS = 1000,
@@ -132,7 +133,8 @@ start_follow(struct feed *f, struct event_base *base)
 		.fd = STDIN_FILENO,
 		.journal = f->options.journal,
 		.uid = f->options.journal_uid,
-		.lookback = LOOKBACK };
+		.lookback = LOOKBACK,
+		.late_ms = LATE_MS };
 	const struct follow_handler handler = { on_line, on_entry, on_end, f };
 	struct follow_record at;
 

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "track/journal.h"
 #include "track/log_file.h"
 
@@ -21,6 +22,15 @@ enum {
 	CHUNKS_A_TURN = 4
 };
 
+/*
+ * The file before this one: for a while its writers may not have noticed yet.
+ */
+struct late_file {
+	struct log_file file;
+	uint64_t done;
+	uint64_t until; /* clock_ms() */
+};
+
 struct follow {
 	struct follow_options options;
 	struct follow_handler handler;
@@ -28,6 +38,7 @@ struct follow {
 	struct event *event;
 	struct timeval poll;
 	struct log_file file;
+	struct late_file late;
 	struct journal *journal;
 	uint64_t read_at;   /* of the file: what is read next */
 	uint64_t done;	    /* after the last whole line */
@@ -41,6 +52,7 @@ struct follow {
 	size_t start; /* of what is not given yet */
 	size_t len;
 	uint8_t buffer[BUFFER];
+	uint8_t late_buffer[FOLLOW_LINE_MAX + 1];
 };
 
 static void on_turn(evutil_socket_t, short, void *);
@@ -69,7 +81,7 @@ on_entry(void *arg, const struct syslog_line *line, const char *cursor)
 }
 
 static void
-give_line(struct follow *f, struct octets line)
+give_line(struct follow *f, struct octets line, bool old)
 {
 	if (line.len > FOLLOW_LINE_MAX) {
 		f->counters.too_long++;
@@ -78,7 +90,7 @@ give_line(struct follow *f, struct octets line)
 	if (line.len > 0 && line.data[line.len - 1] == '\r')
 		line.len--;
 	f->counters.lines++;
-	f->handler.line(f->handler.arg, line, f->done <= f->old_until);
+	f->handler.line(f->handler.arg, line, old);
 }
 
 /*
@@ -102,7 +114,8 @@ take_line(struct follow *f, struct octets at, uint64_t place)
 	len = (size_t)(end - at.data);
 	f->done = place + len + 1;
 	if (!f->discarding)
-		give_line(f, (struct octets){ at.data, len });
+		give_line(f, (struct octets){ at.data, len },
+		    f->done <= f->old_until);
 	f->discarding = false;
 	return len + 1;
 }
@@ -219,6 +232,46 @@ read_chunk(struct follow *f)
 	return (size_t)n;
 }
 
+static void
+watch_late(struct follow *f)
+{
+	log_file_close(&f->late.file);
+	if (f->options.late_ms == 0) {
+		log_file_close(&f->file);
+		return;
+	}
+	f->late.file = f->file;
+	f->late.done = f->done > f->old_until ? f->done : f->old_until;
+	f->late.until = clock_ms() + f->options.late_ms;
+}
+
+/* Whole lines that came to the file before this one. */
+static void
+read_late(struct follow *f)
+{
+	struct late_file *late = &f->late;
+	const uint8_t *at = f->late_buffer, *end;
+	ssize_t n;
+
+	if (late->file.fd < 0)
+		return;
+	n = pread(late->file.fd, f->late_buffer, sizeof(f->late_buffer),
+	    (off_t)late->done);
+	if (n <= 0 && clock_ms() >= late->until)
+		log_file_close(&late->file);
+	for (; n > 0 && !f->paused; n -= end + 1 - at, at = end + 1) {
+		end = memchr(at, '\n', (size_t)n);
+		if (end == NULL)
+			break;
+		late->done += (uint64_t)(end + 1 - at);
+		f->counters.octets += (uint64_t)(end + 1 - at);
+		give_line(f, (struct octets){ at, (size_t)(end - at) }, false);
+	}
+	/* What is left is half a line, or longer than a line may be. */
+	if (n > 0 && !f->paused && clock_ms() >= late->until)
+		log_file_close(&late->file);
+}
+
 /*
  * At the end of a file that is no longer the log: the next, once it has
  * something (until then the writer may still hold the old one), and after
@@ -241,8 +294,8 @@ move_on(struct follow *f)
 		log_file_close(&next);
 		return false;
 	}
+	watch_late(f);
 	forget_buffer(f);
-	log_file_close(&f->file);
 	f->file = next;
 	f->read_at = f->done = f->old_until = 0;
 	f->counters.files++;
@@ -300,6 +353,7 @@ on_turn(evutil_socket_t fd, short what, void *arg)
 		return;
 	/* What was left when it was paused comes first. */
 	give_buffer(f);
+	read_late(f);
 	if (f->options.path != NULL)
 		more = f->paused || read_file(f);
 	else if (!f->paused)
@@ -348,7 +402,7 @@ follow_new(struct event_base *base, const struct follow_options *options,
 		return NULL;
 	f->options = *options;
 	f->handler = *handler;
-	f->file.fd = -1;
+	f->file.fd = f->late.file.fd = -1;
 	memcpy(f->cursor, record->cursor, sizeof(f->cursor));
 	if (options->path != NULL) {
 		f->options.path = strdup(options->path);
@@ -373,6 +427,7 @@ follow_free(struct follow *f)
 		event_free(f->event);
 	journal_free(f->journal);
 	log_file_close(&f->file);
+	log_file_close(&f->late.file);
 	free((char *)f->options.path);
 	free(f);
 }
@@ -397,7 +452,13 @@ follow_resume(struct follow *f)
 void
 follow_position(const struct follow *f, struct follow_record *record)
 {
-	record_of(f, record);
+	/* Both files are read again after a restart. */
+	if (f->late.file.fd < 0) {
+		record_of(f, record);
+		return;
+	}
+	*record = f->late.file.at;
+	record->offset = f->late.done;
 }
 
 const struct follow_counters *

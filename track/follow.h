@@ -26,6 +26,11 @@ struct follow_options {
 	uid_t uid;	  /* with it: whose entries count, beside root's */
 	unsigned poll_ms; /* how often a file is looked at; 0: 250 */
 	size_t lookback;  /* octets before the record to show again as old */
+	/*
+	 * For how long the file before is looked at, too, after a rotation:
+	 * some writers notice late. 0: not at all.
+	 */
+	unsigned late_ms;
 };
 
 /*
@@ -65,7 +70,9 @@ void follow_resume(struct follow *);
 
 /*
  * Where it stands: after the line that was given last, the one of a handler
- * that is running included. To be stored when its events are accepted.
+ * that is running included. To be stored when its events are accepted. With
+ * late_ms it stays in the file before that long after a rotation: what is read
+ * from here then comes again.
  */
 void follow_position(const struct follow *, struct follow_record *);
 

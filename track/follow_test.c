@@ -289,6 +289,34 @@ another_file_is_not_taken_for_the_old(void **state)
 	assert_int_equal(follow_counters(x->follow)->gaps, 1);
 }
 
+/* A half line at the old end is made whole there. */
+static void
+a_writer_that_notices_late_is_heard(void **state)
+{
+	struct fixture *x = *state;
+	struct follow_record early;
+
+	x->options.late_ms = 60000;
+	append_lines(x->log, 0, 10);
+	start(x);
+	expect(x, 10);
+	early = x->stored;
+	append(x->log, "line ");
+	rotate(x, "", ".1");
+	append_lines(x->log, 10, 20);
+	expect(x, 20);
+	strcat(x->log, ".1");
+	append(x->log, "20\nline 21\n");
+	expect(x, 22);
+	x->log[strlen(x->log) - 2] = '\0';
+	assert_int_equal(x->stored.inode, early.inode);
+	/* A restart begins there, so that nothing of either is lost. */
+	stop(x);
+	x->next = 10;
+	start(x);
+	expect(x, 20);
+}
+
 static void
 old_lines_are_shown_again_as_old(void **state)
 {
@@ -441,6 +469,7 @@ main(void)
 		TEST(what_was_rotated_meanwhile_is_read),
 		TEST(a_file_that_is_gone_is_a_gap),
 		TEST(another_file_is_not_taken_for_the_old),
+		TEST(a_writer_that_notices_late_is_heard),
 		TEST(old_lines_are_shown_again_as_old),
 		TEST(wherever_it_is_broken_off_nothing_is_lost_or_doubled),
 		TEST(long_lines_and_what_follows_them),
