@@ -26,7 +26,7 @@ const char *
 status_words(uint8_t action, bool attempted)
 {
 	if (action == ACTION_DELAYED && !attempted)
-		return "accepted by the mail server, not tried yet";
+		return "accepted by the mail server, no attempt known";
 	return actions[action < ACTIONS ? action : ACTION_OPAQUE].words;
 }
 

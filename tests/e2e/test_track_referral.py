@@ -213,7 +213,7 @@ class TestWatch:
         assert done.returncode == 0, done.stderr
         assert len(server.tracked()) == 4
         assert done.stdout.count("RECIPIENT  STATE") == 3
-        assert done.stdout.index("not tried yet") < \
+        assert done.stdout.index("no attempt known") < \
             done.stdout.index("waiting to be tried again") < \
             done.stdout.index(f"envelope id  {ENVID}")
 
