@@ -138,6 +138,8 @@ class Demonstration:
         self.dir = fresh_directory("run" if mode == "run" else "build/demo")
         self.recipients = [self.recipient] if given else [self.recipient,
                                                           MISSPELT]
+        # Nobody's servers are asked but ours.
+        self.alone = ["--no-follow"] if given else []
         self.running = []
 
     def started(self, peer):
@@ -239,21 +241,21 @@ class Demonstration:
                          f"{status}:\n{done.stderr}")
 
     def track(self, token):
-        """What became of it, as soon as that is known."""
+        """What became of it, as soon as that is known; the exit status."""
         step("What became of it: waybill track")
         if not isinstance(self.msa, Postfix):
             show("(what the MSA said; section msa without log { } knows no "
                  "more)")
-            status, _ = self.waybill.track(token["envid"], "--no-follow")
+            status, _ = self.waybill.track(token["envid"], *self.alone)
             if status not in (0, 2):
                 raise Failed(f"waybill track ended with status {status}")
-            self.waybill_command("track", "--no-follow", "last",
-                                 status=status)
-            return
+            self.waybill_command("track", *self.alone, "last", status=status)
+            return status
         told = self.waybill.wait_track(lambda answer: answer["settled"],
                                        token["envid"])
         self.waybill_command("track", "last", status=1)
         self.check_answer(told)
+        return 1
 
     def check_answer(self, told):
         rows = {row["to"]: row for row in told["recipients"]}
@@ -268,24 +270,23 @@ class Demonstration:
     def track_as_delegate(self, uri, status):
         """Whoever has the URI: no account, no configuration."""
         words = [self.waybill.program("bin/waybill"), "--connect",
-                 self.waybill.tracker, "track", "-"]
+                 self.waybill.tracker, "track", *self.alone, "-"]
         show("$ SSL_CERT_FILE=CA waybill --connect "
-             f"{self.waybill.tracker} track - < uri")
+             f"{self.waybill.tracker} {' '.join(words[3:])} < uri")
         done = subprocess.run(words, input=uri + "\n", text=True,
                               stdout=subprocess.PIPE, timeout=60,
                               stderr=subprocess.PIPE, check=False,
-                              env={"SSL_CERT_FILE": str(self.authority.ca),
-                                   "HOME": "/nonexistent"})
+                              env={"SSL_CERT_FILE": str(self.authority.ca)})
         self.check_end(done, "waybill track of a delegate", status)
 
-    def delegate_and_revoke(self, token):
+    def delegate_and_revoke(self, token, status):
         step("Somebody else may look, too: waybill delegate")
         done = self.waybill.run_cli("delegate", token["envid"])
         show("$ waybill delegate last > uri")
         self.check_end(done, "waybill delegate", 0)
         step("Who has that URI needs no account and no configuration")
         uri = done.stdout.strip()
-        self.track_as_delegate(uri, 1)
+        self.track_as_delegate(uri, status)
         step("Until its sender takes it back: waybill revoke")
         self.waybill_command("revoke", token["envid"])
         self.track_as_delegate(uri, 3)
@@ -388,8 +389,8 @@ def run(demonstration):
         demonstration.check_mtrk_hop()
         if isinstance(demonstration.msa, Postfix):
             demonstration.check_postfix_knows_envid(token)
-        demonstration.track(token)
-        demonstration.delegate_and_revoke(token)
+        status = demonstration.track(token)
+        demonstration.delegate_and_revoke(token, status)
     except PeerFailed as problem:
         # The rest of it is the log, which follows anyway.
         first = str(problem).split("\n", 1)[0]
