@@ -4,8 +4,9 @@
  */
 #include "track/tracker.h"
 
+#include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -16,6 +17,7 @@
 
 enum {
 	WRITE_MS = 60000, /* for a client to take STREAM_LOW octets */
+	SEND_BUFFER = 128 * 1024,
 	STRONG_BITS = 128 /* of a cipher's key (RFC 9325 4.1) */
 };
 
@@ -326,6 +328,19 @@ admit(
 	return false;
 }
 
+/*
+ * The system would take megabytes for a client that reads nothing, and hide
+ * from us for as long whether one reads slowly.
+ */
+static void
+bound_send_buffer(int fd)
+{
+	int size = SEND_BUFFER;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) == -1)
+		log_warning("socket", "SO_SNDBUF: %s", strerror(errno));
+}
+
 void
 tracker_session_start(
     void *tracker, int fd, const struct sockaddr_storage *peer)
@@ -338,6 +353,7 @@ tracker_session_start(
 		turn_away(t, fd);
 		return;
 	}
+	bound_send_buffer(fd);
 	if ((s = calloc(1, sizeof(*s))) == NULL ||
 	    (s->client = stream_new(t->base, fd, session_on_client, s)) == NULL)
 		fatal("out of memory");
