@@ -471,6 +471,31 @@ def test_without_root_all_share_a_uid(space, authority, strict_hop):
         assert process.wait(20) == 0
 
 
+@pytest.mark.skipif(shutil.which("systemd-sysusers") is None,
+                    reason="needs systemd-sysusers")
+def test_contrib_makes_every_user(space):
+    """Each user_ of the sample, and the feed in the group that may read
+    logs: systemd leaves a line out that it does not like."""
+    (space / "etc").mkdir()
+    done = subprocess.run(
+        ["systemd-sysusers", f"--root={space}",
+         ROOT / "contrib/waybill.sysusers"], text=True, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert "not a valid" not in done.stderr
+    sample = (ROOT / "conf/waybill.conf.sample").read_text()
+    users = re.findall(r'^#user_\w+ = "(\S+)"$', sample, re.MULTILINE)
+    assert len(users) == 5
+    made = (space / "etc/passwd").read_text()
+    for user in users:
+        assert f"\n{user}:" in "\n" + made
+    groups = (space / "etc/group").read_text()
+    assert re.search(r"^adm:.*:_waybill-feed$", groups, re.MULTILINE)
+    directories = (ROOT / "contrib/waybill.tmpfiles").read_text()
+    for path in ("/run/waybill", "/var/lib/waybill/vault",
+                 "/var/lib/waybill/keys", "/var/lib/waybill/feed"):
+        assert re.search(rf"^d {path} ", directories, re.MULTILINE)
+
+
 def test_contrib_for_postfix(start_waybill, start_peer, space):
     """The lines of contrib/postfix in a real master.cf: who logged in at
     Waybill may send, and who comes without is refused."""
