@@ -105,6 +105,27 @@ read_conf(struct supervisor *s)
 	return conf;
 }
 
+/*
+ * The keeper and its doors know users by the numbers they had at the start: a
+ * user made since then would be let in nowhere.
+ */
+static bool
+are_known_users(const struct generation *g, const struct generation *old,
+    char *why, size_t size)
+{
+	for (int role = 0; role < ROLE_COUNT; role++) {
+		if (!role_is_wanted(g->conf, (enum role)role) ||
+		    g->identities[role].uid == old->identities[role].uid)
+			continue;
+		snprintf(why, size,
+		    "the user \"%s\" was made after waybilld was started: "
+		    "restart needed",
+		    g->identities[role].user);
+		return false;
+	}
+	return true;
+}
+
 static struct generation *
 make_generation(struct supervisor *s)
 {
@@ -125,6 +146,10 @@ make_generation(struct supervisor *s)
 	}
 	g = generation_new(
 	    conf, ++s->last_number, s->current, why, sizeof(why));
+	if (g != NULL && !are_known_users(g, s->current, why, sizeof(why))) {
+		generation_release(g);
+		g = NULL;
+	}
 	if (g == NULL)
 		refuse(s, why);
 	else

@@ -410,6 +410,26 @@ the_keeper_ends_after_tracker_and_feed(void **state)
 	assert_int_equal(supervisor_count(&s, ROLE_KEEPER, NULL), 1);
 }
 
+/* Its door was opened for whoever started waybilld. */
+static void
+a_user_made_since_the_start_needs_a_restart(void **state)
+{
+	char path[200];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/more.conf", directory);
+	s.file = path;
+	s.all_started = true;
+	s.current->identities[ROLE_FEED].uid = 12345;
+	reload_begin(&s);
+	assert_null(s.reload);
+	s.current->identities[ROLE_FEED].uid = geteuid();
+	reload_begin(&s);
+	assert_non_null(s.reload);
+	s.file = file;
+	stop_order(&s);
+}
+
 /* It would be taken for ready for ever. */
 static void
 who_closes_the_channel_and_lives_on_is_killed(void **state)
@@ -449,6 +469,7 @@ main(void)
 		CASE(tracker_and_feed_come_and_go_with_their_sections),
 		CASE(a_tracker_that_ends_ends_no_reload),
 		CASE(the_keeper_ends_after_tracker_and_feed),
+		CASE(a_user_made_since_the_start_needs_a_restart),
 		CASE(who_closes_the_channel_and_lives_on_is_killed),
 	};
 
