@@ -8,12 +8,13 @@ import warnings
 
 import pytest
 
-from mtqp_client import b64, read_answer, transcript_text
+from mtqp_client import Gone, b64, read_answer, transcript_text
 from mtqp_server import (BAD_ENVID, BAD_LENGTH, BAD_OCTETS, BAD_SECRET, BYE,
                          CLEAR, MANY, NO_COMMAND, NOINFO, OFFERED, OK, PLAIN,
                          SECRET, SECURED, TOO_LONG, WANTS,
                          fixture_plain, fixture_start_server)  # noqa: F401
-from waybill import HOSTNAME, certifier_of
+from peers import wait_until
+from waybill import HOSTNAME, certifier_of, has_loopback6
 from wire import resident
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden" / "mtqp"
@@ -325,6 +326,34 @@ class TestTls:
                          f"x.{HOSTNAME}", "127.0.0.1", "a..b", "-a.test"):
                 reply = client.ask(f"STARTTLS {name}")
                 assert reply.raw.startswith(b"-BAD/bad-fqdn "), name
+
+    def test_a_new_certificate_counts_from_the_reload_on(self, start_server,
+                                                         authority, space):
+        server = start_server(*PLAIN)
+        with server.connect() as client:
+            assert client.ask(f"STARTTLS {OTHER}").tokens == ["bad-fqdn"]
+        cert, key = authority.issue("new-domain", [OTHER])
+        both = space / "both.pem"
+        both.write_text(cert.read_text() + key.read_text())
+        server.waybill.track_section["certificates"] = [both]
+        server.waybill.write_conf()
+        server.waybill.reload()
+
+        def taken():
+            try:
+                with server.connect() as client:
+                    return client.ask(f"STARTTLS {OTHER}").status == "+OK"
+            except (Gone, OSError):
+                return False
+        wait_until(taken, 20, "the new certificate")
+
+    @pytest.mark.skipif(not has_loopback6(), reason="no IPv6 here")
+    def test_over_ipv6(self, start_server):
+        server = start_server(*PLAIN, track={"address": ["127.0.0.1", "::1"]})
+        envid, secret = server.submit()
+        for host in ("127.0.0.1", "::1"):
+            with server.secure(host=host) as client:
+                assert client.track(envid, secret).status == "+OK+"
 
     def test_no_old_tls(self, plain):
         context = plain.waybill.context()
