@@ -190,7 +190,7 @@ def percentile(values, share):
 
 
 def tell(run, times):
-    first = next(iter(times))
+    first, tests = next(iter(times)), []
     run.note(f"{'kind':13} {'n':>6} {'mean':>8} {'p50':>8} {'p99':>8} "
              f"{'Welch p':>8} {'ranks p':>8} {'phase p':>8}   (ms; p against "
              f"{first})")
@@ -198,14 +198,19 @@ def tell(run, times):
         mean, variance = mean_and_variance(one.took)
         error = 1.96 * math.sqrt(variance / len(one.took))
         run.result(f"{kind}_mean_ms", mean, mean - error, mean + error)
-        tests = "       -        -        -" if kind == first else \
-            " ".join(f"{p:8.3g}" for p in (
-                welch(times[first].took, one.took),
-                ranks(times[first].took, one.took),
-                ranks(times[first].phase, one.phase)))
+        found = [] if kind == first else [
+            welch(times[first].took, one.took),
+            ranks(times[first].took, one.took),
+            ranks(times[first].phase, one.phase)]
+        tests += found
         run.note(f"{kind:13} {len(one.took):6} {mean:8.3f} "
                  f"{percentile(one.took, 0.5):8.3f} "
-                 f"{percentile(one.took, 0.99):8.3f} {tests}")
+                 f"{percentile(one.took, 0.99):8.3f} "
+                 + " ".join(f"{p:8.3g}" for p in found))
+    chance = 1 - (1 - min(tests)) ** len(tests)
+    run.note(f"the smallest p of {len(tests)} is {min(tests):.3g}: where "
+             f"nothing differs, {100 * chance:.0f} % of the runs have one "
+             "as small")
     run.note(f"% of the replies in each 5 ms of the {GRID_MS} ms grid:")
     for kind, one in times.items():
         run.note(f"{kind:13} {bars(one.phase)}")
