@@ -90,12 +90,24 @@ fill(struct options *o, cfg_t *cfg)
 		o->no_verify = true;
 }
 
+/*
+ * None of ours: services and sudo run with a HOME that is somebody else's,
+ * and a delegate needs no file.
+ */
+static bool
+is_missing(const char *path)
+{
+	struct stat st;
+
+	return errno == ENOENT || (errno == EACCES && stat(path, &st) == -1);
+}
+
 static int
 parse(struct options *o, bool must_exist, cfg_t *cfg, struct problem *p)
 {
 	FILE *file = fopen(o->file, "re");
 	struct stat st;
-	int rc;
+	int rc, failed;
 
 	/* libconfuse ends the program where it cannot read what is open. */
 	if (file != NULL && fstat(fileno(file), &st) == 0 &&
@@ -104,12 +116,13 @@ parse(struct options *o, bool must_exist, cfg_t *cfg, struct problem *p)
 		file = NULL;
 		errno = EISDIR;
 	}
-	if (file == NULL && errno == ENOENT && !must_exist)
+	failed = errno;
+	if (file == NULL && !must_exist && is_missing(o->file))
 		return 0;
 	if (file == NULL)
 		return problem_set(p, PROBLEM_USAGE,
 		    "cannot read the configuration %s: %s", o->file,
-		    strerror(errno));
+		    strerror(failed));
 	/* libconfuse names a stream "FILE" in its complaints. */
 	free(cfg->filename);
 	cfg->filename = strdup(o->file);

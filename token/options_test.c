@@ -132,6 +132,24 @@ defaults_need_no_file(void **state)
 }
 
 static void
+a_home_of_somebody_else_is_no_mistake(void **state)
+{
+	struct options o;
+	struct problem p;
+
+	(void)state;
+	assert_int_equal(chmod(dir, 0), 0);
+	if (getuid() == 0)
+		assert_int_equal(seteuid(65534), 0);
+	assert_int_equal(read_all("list --user x", &o, &p), 0);
+	assert_string_equal(o.server, "localhost");
+	options_free(&o);
+	if (getuid() == 0)
+		assert_int_equal(seteuid(0), 0);
+	assert_int_equal(chmod(dir, 0700), 0);
+}
+
+static void
 wrong_lines_are_refused(void **state)
 {
 	static const struct {
@@ -228,6 +246,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_line_goes_before_the_file),
 		cmocka_unit_test(defaults_need_no_file),
+		cmocka_unit_test(a_home_of_somebody_else_is_no_mistake),
 		cmocka_unit_test(wrong_lines_are_refused),
 		cmocka_unit_test(wrong_files_are_named_with_the_line),
 		cmocka_unit_test(times_are_read_as_people_give_them),
