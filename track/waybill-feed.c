@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "common/child.h"
 #include "common/clock.h"
 #include "common/link.h"
 #include "common/log.h"
@@ -248,7 +250,8 @@ finish(void)
 int
 main(int argc, char **argv)
 {
-	if (argc == 1)
+	/* People who give no argument have no control channel either. */
+	if (argc == 1 && fcntl(CHILD_CONTROL_FD, F_GETFD) != -1)
 		return feed_child_main();
 	feed_options_read(&hand.command, argc, argv);
 	log_start("waybill-feed", NULL, -1);
@@ -259,10 +262,10 @@ main(int argc, char **argv)
 	hand.state =
 	    (struct feed_state){ .path = hand.command.state, .lock = -1 };
 	check_file(hand.command.feed.path);
-	if (!hand.command.print)
-		try_door(hand.command.feed.door);
 	lock_state();
 	read_state();
+	if (!hand.command.print)
+		try_door(hand.command.feed.door);
 	start();
 	serve();
 	finish();
