@@ -38,12 +38,14 @@ def once(steps):
 
 
 class Log:
-    """steps: of each queue id; after: the ids that each goes on as."""
+    """steps: of each queue id; after: the ids that each goes on as; text:
+    are status code and text compared, too?"""
+
+    text = True
 
     def __init__(self):
         self.steps = collections.defaultdict(list)
         self.after = collections.defaultdict(list)
-        self.ended = set()
 
     def ids(self, queue_id):
         """A queue id and all that it goes on as."""
@@ -57,8 +59,15 @@ class Log:
         return sorted(once(step for one in self.ids(queue_id)
                            for step in self.steps[one]))
 
-    def has_ended(self, queue_id):
-        return all(one in self.ended for one in self.ids(queue_id))
+    def told(self, events):
+        """The same of the events that XMTRK SHOW told; none is left out."""
+        return sorted(Step(
+            calendar.timegm(time.strptime(event["time"][:19],
+                                          "%Y-%m-%dT%H:%M:%S")),
+            event.get("final") or event["to"], event["action"],
+            event.get("status", "") if self.text else "",
+            event.get("text", "") if self.text else "")
+            for event in events)
 
 
 class Postfix(Log):
@@ -76,8 +85,6 @@ class Postfix(Log):
         delivery = DELIVERY.match(found["rest"])
         if delivery:
             self.read_delivery(found, delivery)
-        elif found["rest"] == "removed":
-            self.ended.add(found["id"])
 
     def read_delivery(self, found, delivery):
         next_id = re.search(r"queued as (\w+)$|^forwarded as (\w+)$",
@@ -95,23 +102,23 @@ class Postfix(Log):
 
 
 EXIM = re.compile(r"(?P<when>[\d-]{10} [\d:]{8}) (?P<id>\w{6}-\w{6,11}-\w+) "
-                  r"(?P<mark>=>|->|\*\*|==|Completed)(?: (?P<rest>.*))?")
-EXIM_TO = re.compile(r"(?P<to>[^ :<]+)(?: <(?P<was>[^>]*)>)*(?P<fields>.*)")
+                  r"(?P<mark>=>|->|\*\*|==) (?P<rest>.*)")
+EXIM_TO = re.compile(r"(?P<to>[^ :<]+)(?: <(?P<was>[^>]*)>)*"
+                     r"(?P<fields>.*)")
 MARKS = {"**": "failed", "==": "delayed"}
 
 
 class Exim(Log):
-    """Of its deliveries only; the texts are not read."""
+    """Codes and texts are not read.  A content filter's transport is called
+    scan."""
+
+    text = False
 
     def __init__(self, text, filters=()):
         super().__init__()
         for line in text.splitlines():
             found = EXIM.fullmatch(line)
-            if not found:
-                continue
-            if found["mark"] == "Completed":
-                self.ended.add(found["id"])
-            else:
+            if found:
                 self.read_delivery(found, EXIM_TO.match(found["rest"]))
 
     def read_delivery(self, found, to):
@@ -125,19 +132,6 @@ class Exim(Log):
             action = "relayed" if " H=" in to["fields"] else "delivered"
         when = int(time.mktime(time.strptime(found["when"],
                                              "%Y-%m-%d %H:%M:%S")))
+        own = to["was"] and to["was"].partition("@")[0] == to["to"]
         self.steps[found["id"]].append(Step(
-            when, to["was"] if "@" not in to["to"] else to["to"], action,
-            "", ""))
-
-
-def told(events, text=True):
-    """The same of the events that XMTRK SHOW told; sorted, none left out."""
-    found = []
-    for event in events:
-        when = calendar.timegm(time.strptime(event["time"][:19],
-                                             "%Y-%m-%dT%H:%M:%S"))
-        found.append(Step(when, event.get("final") or event["to"],
-                          event["action"],
-                          event.get("status", "") if text else "",
-                          event.get("text", "") if text else ""))
-    return sorted(found)
+            when, to["was"] if own else to["to"], action, "", ""))

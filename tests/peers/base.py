@@ -3,6 +3,7 @@ show the log, directories that other users may pass through."""
 
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -26,12 +27,26 @@ def need_root(what):
         raise PeerMissing(f"{what} can only be started by root")
 
 
+# Below what the kernel gives to clients, which could take a port between its
+# choice and its use; the same never twice.
+PORTS = range(12000, 32000)
+DRAWN = set()
+
+
 def free_port(host="127.0.0.1"):
     """A port nobody listens on now."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
+    while True:
+        port = random.SystemRandom().choice(PORTS)
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+        if port not in DRAWN:
+            DRAWN.add(port)
+            return port
 
 
 def wait_until(test, timeout=10.0, what="it"):
