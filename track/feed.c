@@ -19,7 +19,9 @@ enum {
 	 * are the same twice.
 	 */
 	LOOKBACK = 16 << 20,
-	LATE_MS = 60000,
+	/* Longer than most lines wait, so that a restart sees what led there.
+	 */
+	LATE_MS = 120000,
 	IDLE_MS = 1000, /* without a new line: the log is read to its end */
 	TICK_MS = 100,
 	TICK_IDLE_MS = 1000,

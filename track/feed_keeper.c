@@ -30,6 +30,7 @@ struct feed_keeper {
 	unsigned pause_ms;
 	uint64_t pause_until; /* ticks */
 	unsigned ups;	      /* since the last answer */
+	bool let_in;	      /* there ever was one */
 	bool busy;
 };
 
@@ -44,7 +45,9 @@ on_up(void *arg)
 {
 	struct feed_keeper *k = arg;
 
-	k->ups++;
+	/* A keeper that came and went while nothing was asked hung up on none.
+	 */
+	k->ups = feed_queue_counters(k->queue)->waiting > 0 ? k->ups + 1 : 1;
 	k->pause_until = 0;
 }
 
@@ -94,6 +97,7 @@ on_results(
 	if (results != NULL && k->ups > 0) {
 		feed_queue_up(k->queue, ticks);
 		k->ups = 0;
+		k->let_in = true;
 	}
 	k->busy = results != NULL && is_busy(results, count);
 	if (results == NULL || k->busy)
@@ -193,7 +197,7 @@ feed_keeper_in_flight(const struct feed_keeper *k)
 enum feed_keeper_state
 feed_keeper_state(const struct feed_keeper *k)
 {
-	if (k->ups > SHUT_TIMES)
+	if (!k->let_in && k->ups > SHUT_TIMES)
 		return FEED_KEEPER_SHUTS;
 	if (!link_is_up(k->link))
 		return FEED_KEEPER_AWAY;

@@ -23,7 +23,7 @@ struct feed_keeper_options {
 enum feed_keeper_state {
 	FEED_KEEPER_AWAY,   /* nobody is there */
 	FEED_KEEPER_SILENT, /* there, but it has not answered yet */
-	FEED_KEEPER_SHUTS,  /* it hangs up before it answers, again and again */
+	FEED_KEEPER_SHUTS,  /* it never answered: it hangs up, each time */
 	FEED_KEEPER_BUSY,   /* it answers that it cannot take events now */
 	FEED_KEEPER_WELL
 };
