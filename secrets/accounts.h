@@ -32,7 +32,7 @@ struct account {
 	uint64_t forgiven_at;	       /* ms: when the last one was */
 };
 
-#define ACCOUNTS_CHAINS 4096
+#define ACCOUNTS_CHAINS 65536 /* as many as are kept in memory */
 
 struct accounts {
 	struct store *store;
