@@ -271,6 +271,18 @@ class TestWhoIsTold:
                          ("ItsOwn@client.test", b64(secret))):
                 assert client.track(*pair).raw == NOINFO
 
+    @pytest.mark.parametrize("shown", [False, True])
+    def test_inner_hops_are_named_by_wish_only(self, start_server, shown):
+        server = start_server(tracking={
+            "inner_hosts": ["hop.example.test"], "reveal_hosts": shown})
+        envid, secret = server.submit()
+        with server.secure() as client:
+            reply = client.track(envid, secret)
+        recipient, = read_answer(reply.body)[0].recipients
+        assert (b"hop.example.test" in reply.body) == shown
+        assert recipient["Action"] == \
+            ("transferred" if shown else "delayed")
+
     def test_a_message_of_many(self, start_server):
         server = start_server(*PLAIN)
         names = [f"r{i}@example.test" for i in range(100)]
