@@ -270,6 +270,9 @@ class TestWhoIsTold:
                          ("its+2BOwn@client.test", b64(secret)),
                          ("ItsOwn@client.test", b64(secret))):
                 assert client.track(*pair).raw == NOINFO
+            client.quit()
+        if len(secret) > 16:
+            golden("own-certifier", client.transcript)
 
     @pytest.mark.parametrize("shown", [False, True])
     def test_inner_hops_are_named_by_wish_only(self, start_server, shown):
@@ -316,6 +319,8 @@ class TestTls:
             assert clear.startswith(b"+OK+ ")
             client.starttls(HOSTNAME, server.waybill.context())
             assert client.track(envid, secret).raw == clear
+            client.quit()
+        golden("offered", client.transcript, envid=envid, secret=secret)
 
     def test_the_certificate_is_the_one_asked_for(self, start_server,
                                                   authority, space):
