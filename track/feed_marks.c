@@ -17,10 +17,8 @@ feed_marks_init(struct feed_marks *m, const struct follow_record *at)
 }
 
 static void
-drop_first(struct feed_marks *m)
+drop(struct feed_marks *m, struct feed_mark *mark)
 {
-	struct feed_mark *mark = TAILQ_FIRST(&m->list);
-
 	TAILQ_REMOVE(&m->list, mark, next);
 	m->count--;
 	free(mark);
@@ -29,8 +27,12 @@ drop_first(struct feed_marks *m)
 void
 feed_marks_free(struct feed_marks *m)
 {
-	while (!TAILQ_EMPTY(&m->list))
-		drop_first(m);
+	struct feed_mark *mark, *next;
+
+	for (mark = TAILQ_FIRST(&m->list); mark != NULL; mark = next) {
+		next = TAILQ_NEXT(mark, next);
+		drop(m, mark);
+	}
 }
 
 struct feed_mark *
@@ -59,17 +61,19 @@ feed_mark_done(struct feed_mark *mark)
 void
 feed_marks_move(struct feed_marks *m, const struct follow_record *at)
 {
-	struct feed_mark *mark = TAILQ_LAST(&m->list, feed_mark_list);
+	struct feed_mark *mark = TAILQ_LAST(&m->list, feed_mark_list), *next;
 
 	/* A stretch without steps belongs to the one before it. */
 	if (mark != NULL) {
 		mark->end = *at;
 		mark->closed = m->count < MARKS_MAX;
 	}
-	while ((mark = TAILQ_FIRST(&m->list)) != NULL && mark->steps == 0) {
+	for (mark = TAILQ_FIRST(&m->list); mark != NULL && mark->steps == 0;
+	     mark = next) {
+		next = TAILQ_NEXT(mark, next);
 		m->done = mark->end;
-		drop_first(m);
+		drop(m, mark);
 	}
-	if (TAILQ_EMPTY(&m->list))
+	if (mark == NULL)
 		m->done = *at;
 }

@@ -139,6 +139,59 @@ drop_if_unused(struct feed_queue *q, struct feed_id *id)
 		feed_ids_drop(&q->ids, id);
 }
 
+static bool
+is_same(struct octets a, struct octets b)
+{
+	return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+}
+
+/* Is it a status of whom the join brings in under another address? */
+static bool
+read_aliased(const struct feed_step *step, const struct log_event *join,
+    struct feed_item *item)
+{
+	struct wire_in in;
+
+	wire_read(&in, step->item, step->len);
+	feed_item_get(&in, item);
+	return item->kind == FEED_STATUS &&
+	    is_same(item->event.original.len > 0 ? item->event.original
+						 : item->event.recipient,
+		join->status.recipient);
+}
+
+/*
+ * Lines of an id may stand before the one that joins it: only now it is known
+ * what their recipient was submitted as. Without memory they stay as they are.
+ */
+static void
+add_original(
+    struct feed_queue *q, struct feed_id *joined, const struct log_event *join)
+{
+	struct feed_step *step, *next, *better;
+	struct feed_item item;
+
+	for (step = TAILQ_FIRST(&joined->steps); step != NULL; step = next) {
+		next = TAILQ_NEXT(step, next);
+		if (!read_aliased(step, join, &item))
+			continue;
+		item.event.original = join->status.original;
+		wire_begin(&q->item);
+		feed_item_put(&q->item, &item);
+		better = q->item.failed ? NULL
+					: malloc(sizeof(*better) + q->item.len);
+		if (better == NULL)
+			continue;
+		*better = *step;
+		better->len = q->item.len;
+		memcpy(better->item, q->item.data, q->item.len);
+		q->counters.octets += better->len - step->len;
+		TAILQ_INSERT_AFTER(&joined->steps, step, better, next);
+		TAILQ_REMOVE(&joined->steps, step, next);
+		free(step);
+	}
+}
+
 int
 feed_queue_add(struct feed_queue *q, const struct log_event *event,
     struct feed_mark *mark, struct feed_now now)
@@ -161,8 +214,11 @@ feed_queue_add(struct feed_queue *q, const struct log_event *event,
 		return -1;
 	}
 	step->mark = mark;
-	if (joined != NULL)
+	if (joined != NULL) {
 		add_join(step, joined);
+		if (event->status.original.len > 0)
+			add_original(q, joined, event);
+	}
 	TAILQ_INSERT_TAIL(&id->steps, step, next);
 	if (id->state == FEED_ID_IDLE)
 		feed_id_move(id, FEED_ID_READY, &q->ready);
@@ -289,9 +345,9 @@ is_log_past(const struct feed_queue *q, const struct feed_step *step)
 static void
 settle(struct feed_queue *q, struct feed_id *id, struct feed_now now)
 {
-	struct feed_step *step;
+	struct feed_step *step = TAILQ_FIRST(&id->steps), *after;
 
-	while ((step = TAILQ_FIRST(&id->steps)) != NULL) {
+	for (; step != NULL; step = after) {
 		if (!is_asked_late(q, id, step)) {
 			wait_for(q, id, now);
 			return;
@@ -300,6 +356,7 @@ settle(struct feed_queue *q, struct feed_id *id, struct feed_now now)
 			feed_id_move(id, FEED_ID_PARKED, &q->parked);
 			return;
 		}
+		after = TAILQ_NEXT(step, next);
 		q->counters.foreign++;
 		end_step(q, id, step, false);
 	}
