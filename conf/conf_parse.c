@@ -432,6 +432,15 @@ follows_stray_unit(void)
 	return u->count > 0 && conf_unknown_is_unit(u->list[u->count - 1].name);
 }
 
+/* A section that is known elsewhere would hold itself in the tables. */
+static bool
+may_be_section(const struct conf_unknown *u)
+{
+	return u->form == CONF_UNKNOWN_VALUE &&
+	    conf_section_find(u->section) != NULL &&
+	    conf_section_find(u->name) == NULL;
+}
+
 /*
  * Can the text be tried again, with what libconfuse stopped at in its tables?
  * If not, the mistake that ends it has been reported.
@@ -444,9 +453,7 @@ learn(void)
 	if (stopped_with("no such option") && learn_name())
 		return true;
 	u = conf_unknown_find(&now->unknowns, now->section, now->name);
-	if (u != NULL && u->form == CONF_UNKNOWN_VALUE &&
-	    conf_section_find(u->section) != NULL &&
-	    stopped_with("missing equal")) {
+	if (u != NULL && may_be_section(u) && stopped_with("missing equal")) {
 		u->form = CONF_UNKNOWN_SECTION;
 		return true;
 	}

@@ -417,6 +417,12 @@ static const struct {
 	{ "track {\n certificates = { both.pem } }",
 	    "f:6: certificates = \"both.pem\" depends on where waybilld is "
 	    "started; give the path from / on\n" },
+	{ "track { track { port = 1 } }",
+	    "f:5: unknown option 'track'; remove it, or see "
+	    "waybill.conf(5)\n" },
+	{ "auth { deep {\nx = 1 }\nwrokers = 3 }",
+	    "f:5: unknown option 'deep'; remove it, or see waybill.conf(5)\n"
+	    "f:7: unknown option 'wrokers'; did you mean workers?\n" },
 	{ "track { }\ntrack { }",
 	    "f:6: section track stands twice; make one of the two\n" },
 	{ "tracking {\n\ninner_hosts = { 10.0.0.0/8, 10.0.0.0/33, b_/c } }",
