@@ -25,7 +25,8 @@ enum {
 	IDLE_MS = 1000, /* without a new line: the log is read to its end */
 	TICK_MS = 100,
 	TICK_IDLE_MS = 1000,
-	AWAY_MS = 3000 /* without a keeper, before it is said */
+	AWAY_MS = 3000, /* without a keeper, before it is said */
+	LOOK_MS = 5000	/* at the log's name: may we read it? */
 };
 
 struct feed {
@@ -49,6 +50,9 @@ struct feed {
 	struct follow_counters seen; /* what was logged of them */
 	enum feed_keeper_state said; /* the keeper's, in the log */
 	uint64_t away;		     /* ticks since it is not well, 0: it is */
+	uint64_t looked;	     /* ticks, at the log's name */
+	int barred;		     /* errno of that, 0: it can be read */
+	int barred_said;	     /* what was logged of it */
 };
 
 static void
@@ -164,6 +168,15 @@ start_queue(struct feed *f, struct event_base *base)
 	return f->keeper != NULL;
 }
 
+/* Why the log's own name cannot be read: errno, or 0. */
+static int
+why_barred(const struct feed *f)
+{
+	if (f->options.path == NULL || access(f->options.path, R_OK) == 0)
+		return 0;
+	return errno;
+}
+
 struct feed *
 feed_new(struct event_base *base, const struct feed_options *options,
     struct feed_state *state)
@@ -181,7 +194,8 @@ feed_new(struct event_base *base, const struct feed_options *options,
 	f->reader.syslog_name = options->syslog_name;
 	TAILQ_INIT(&f->marks.list);
 	read_now(f);
-	f->moved = f->now.ticks;
+	f->moved = f->looked = f->now.ticks;
+	f->barred = f->barred_said = why_barred(f);
 	f->join = log_join_new(&join, on_step, f);
 	f->tick = evtimer_new(base, on_tick, f);
 	if (f->join != NULL && f->tick != NULL && start_queue(f, base) &&
@@ -241,6 +255,30 @@ say_counters(struct feed *f)
 	    &f->seen.too_long, c->too_long);
 	say_change(
 	    "log-cut", "a file ended within a line", &f->seen.cut, c->cut);
+}
+
+/*
+ * A rotation may leave a file that only root can read, as postlogd does. In
+ * the middle of one there is none, so it counts at the second look.
+ */
+static void
+say_barred(struct feed *f)
+{
+	int is;
+
+	if (f->now.ticks - f->looked < LOOK_MS)
+		return;
+	f->looked = f->now.ticks;
+	is = why_barred(f);
+	if (is == f->barred && is != f->barred_said) {
+		f->barred_said = is;
+		if (is != 0)
+			log_warning("log-unreadable", "%s: %s", f->options.path,
+			    strerror(is));
+		else
+			log_info("log-readable", "%s", f->options.path);
+	}
+	f->barred = is;
 }
 
 static void
@@ -304,6 +342,7 @@ feed_turn(struct feed *f)
 
 	read_now(f);
 	say_counters(f);
+	say_barred(f);
 	if (f->keeper != NULL)
 		turn_queue(f);
 	turn_marks(f);
