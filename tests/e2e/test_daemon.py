@@ -452,7 +452,8 @@ def test_auth_grows_while_its_backend_is_slow(start_waybill, start_peer,
 def test_without_root_all_share_a_uid(space, authority, strict_hop):
     if os.geteuid() != 0:
         pytest.skip("every other test runs without root then")
-    waybill = Waybill(space / "wb", strict_hop, authority=authority)
+    waybill = Waybill(space / "wb", strict_hop, authority=authority,
+                      track={}, feed="postfix")
     waybill.dir.mkdir()
     waybill.prepare()
     for path in (waybill.dir, *waybill.dir.iterdir()):
@@ -466,6 +467,8 @@ def test_without_root_all_share_a_uid(space, authority, strict_hop):
         waybill.wait_line(event="ready", program="waybilld")
         waybill.wait_line(event="shared-uid", level="warning")
         waybill.submit("alice", "bob@example.test", MESSAGE)
+        for role in ("track", "feed"):
+            waybill.wait_line(event="process", state="ready", role=role)
     finally:
         process.terminate()
         assert process.wait(20) == 0
