@@ -55,8 +55,9 @@ struct feed_queue *feed_queue_new(const struct feed_queue_options *)
 void feed_queue_free(struct feed_queue *);
 
 /*
- * Take in a step (LOGGED_STATUS, JOIN or END) that mark counts. Returns 0, or
- * -1 without memory: whoever drops it instead would lose it.
+ * Take in a step (LOGGED_STATUS, JOIN or END) that mark counts. A join that
+ * has a recipient and its original tells what waiting steps of next_id lack.
+ * Returns 0, or -1 without memory: whoever drops it instead would lose it.
  */
 int feed_queue_add(struct feed_queue *, const struct log_event *,
     struct feed_mark *mark, struct feed_now)

@@ -106,6 +106,24 @@ add(struct fixture *x, enum log_kind kind, const char *id, const char *what)
 	feed_marks_move(&x->marks, &at);
 }
 
+/* A join that says what a recipient was submitted as. */
+static void
+add_aliased(struct fixture *x, const char *id, const char *next,
+    const char *recipient, const char *original)
+{
+	struct log_event event = { .kind = LOGGED_JOIN,
+		.queue_id = scan_text(id),
+		.next_id = scan_text(next),
+		.status = { .time = x->now.wall,
+		    .source = SOURCE_LOG,
+		    .recipient = scan_text(recipient),
+		    .original = scan_text(original) } };
+
+	assert_int_equal(feed_queue_add(x->queue, &event,
+			     feed_marks_take(&x->marks), x->now),
+	    0);
+}
+
 static uint8_t
 store(struct fixture *x, const struct feed_item *item)
 {
@@ -117,11 +135,15 @@ store(struct fixture *x, const struct feed_item *item)
 	if (item->kind == FEED_JOIN)
 		snprintf(x->known[x->known_count++], 16, "%.*s",
 		    (int)item->other_id.len, (const char *)item->other_id.data);
-	snprintf(x->stored + len, sizeof(x->stored) - len, "%.*s%s%.*s%.*s;",
-	    (int)item->queue_id.len, (const char *)item->queue_id.data,
-	    words[item->kind], (int)item->other_id.len,
-	    (const char *)item->other_id.data, (int)item->event.recipient.len,
-	    (const char *)item->event.recipient.data);
+	snprintf(x->stored + len, sizeof(x->stored) - len,
+	    "%.*s%s%.*s%.*s%s%.*s;", (int)item->queue_id.len,
+	    (const char *)item->queue_id.data, words[item->kind],
+	    (int)item->other_id.len, (const char *)item->other_id.data,
+	    (int)item->event.recipient.len,
+	    (const char *)item->event.recipient.data,
+	    item->event.original.len > 0 ? " for " : "",
+	    (int)item->event.original.len,
+	    (const char *)item->event.original.data);
 	return FEED_STORED;
 }
 
@@ -316,6 +338,26 @@ joins_in_a_ring_end_too(void **state)
 	assert_int_equal(done_offset(x), 3);
 }
 
+static void
+steps_before_their_join_learn_what_they_were_submitted_as(void **state)
+{
+	struct fixture *x = *state;
+
+	know(x, "A");
+	add(x, LOGGED_STATUS, "N", "bob");
+	add(x, LOGGED_STATUS, "N", "carol");
+	add(x, LOGGED_END, "N", "");
+	ask(x);
+	assert_string_equal(x->stored, "");
+	add(x, LOGGED_JOIN, "A", "N");
+	add_aliased(x, "A", "N", "bob", "one");
+	pass_long(x, 1000);
+	assert_string_equal(
+	    x->stored, "A is N;Nbob for one;A is N;Ncarol;N ends;");
+	assert_int_equal(waiting(x), 0);
+	assert_int_equal(feed_queue_counters(x->queue)->octets, 0);
+}
+
 /* Reading an old log fast, its lines are all past their wait at once. */
 static void
 in_an_old_log_a_join_may_still_come(void **state)
@@ -507,6 +549,7 @@ main(void)
 		TEST(a_join_wakes_what_came_before_it),
 		TEST(a_join_that_waits_keeps_the_next_id_alive),
 		TEST(joins_in_a_ring_end_too),
+		TEST(steps_before_their_join_learn_what_they_were_submitted_as),
 		TEST(in_an_old_log_a_join_may_still_come),
 		TEST(what_had_no_answer_is_asked_again_in_order),
 		TEST(one_that_is_unavailable_waits_alone),

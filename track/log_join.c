@@ -208,22 +208,24 @@ is_same_message(const struct log_join *j, const struct log_event *event,
 
 /*
  * A filter answers after it gave the message back, and the next id may have
- * got far by then: it means the message since it was born.
+ * got far by then: it means the message since it was born, and what was said
+ * of it lacks the original of each recipient, which each join tells.
  */
 static void
 emit_join(struct log_join *j, struct known_id *next, uint64_t from,
     const struct log_event *event)
 {
 	struct log_event join = *event;
+	bool again = next->joined_from == from;
 
-	if (next->joined_from == from)
+	if (again && event->status.original.len == 0)
 		return;
 	next->joined_from = from;
 	if (next->born < join.status.time &&
 	    join.status.time - next->born <= REPLY_MS)
 		join.status.time = next->born;
 	emit(j, LOGGED_JOIN, &join);
-	if (next->forwarded && next->recipients > 0)
+	if (!again && next->forwarded && next->recipients > 0)
 		emit_expanded(j, next, event->next_id, event);
 	if (next->ended)
 		emit_end(j, event->next_id, event);

@@ -99,7 +99,8 @@ static const struct story stories[] = {
 		AT "smtp[2]: 4A0002: " TO("b@x") SENT(MX),
 		AT "smtp[2]: 4A0002: to=<d@y>, orig_to=<c@x>, " SENT(MX),
 		AT "qmgr[2]: 4A0002: removed" },
-	    "4A0001 is 4A0002\n4A0001 ends.\n4A0002 relayed b@x for team@x\n"
+	    "4A0001 is 4A0002\n4A0001 is 4A0002\n4A0001 ends.\n"
+	    "4A0002 relayed b@x for team@x\n"
 	    "4A0002 relayed d@y for team@x\n4A0002 ends.\n" },
 	{ "steps of the next id come before the filter's reply",
 	    { AT "smtpd[1]: 4A0002: client=localhost[127.0.0.1]",
@@ -109,6 +110,18 @@ static const struct story stories[] = {
 		    QUEUED("127.0.0.1[127.0.0.1]:10024", "4A0002") },
 	    "4A0002 relayed b@x\n4A0002 ends.\n4A0001 is 4A0002\n"
 	    "4A0002 ends.\n" },
+	{ "each alias is told, though the id was joined before",
+	    { AT "smtpd[1]: 4A0002: client=localhost[127.0.0.1]",
+		AT "smtp[2]: 4A0002: " TO("b@x") SENT(MX),
+		AT "qmgr[2]: 4A0002: removed",
+		AT "smtp[2]: 4A0001: " TO("c@x")
+		    QUEUED("127.0.0.1[127.0.0.1]:10024", "4A0002"),
+		AT "smtp[2]: 4A0001: " TO("d@x")
+		    QUEUED("127.0.0.1[127.0.0.1]:10024", "4A0002"),
+		AT "smtp[2]: 4A0001: to=<b@x>, orig_to=<one@x>, " QUEUED(
+		    "127.0.0.1[127.0.0.1]:10024", "4A0002") },
+	    "4A0002 relayed b@x\n4A0002 ends.\n4A0001 is 4A0002\n"
+	    "4A0002 ends.\n4A0001 is 4A0002\n4A0002 ends.\n" },
 	{ "a filter elsewhere has to be named",
 	    { AT "smtpd[1]: 4A0002: client=filter[198.51.100.9]",
 		AT "smtp[2]: 4A0001: " TO("b@x")
