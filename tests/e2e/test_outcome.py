@@ -214,6 +214,9 @@ def test_what_is_hidden_and_what_is_shown(start_house, kind):
     house.waybill.sections["tracking"] = {}
     house.waybill.write_conf()
     house.waybill.reload()
+    # A session of the old generation may end before it has asked.
+    house.waybill.wait_line(event="reloaded")
+    house.waybill.wait_children("track", 1)
     wait_until(lambda: len(house.waybill.track(many)[1]["recipients"]) == 1,
                20)
     assert "127.0.0.1" not in str(house.waybill.track(relayed))
