@@ -37,8 +37,9 @@ struct tracker_session {
 	uint64_t address_key;
 	char address[ADDRESSES_TEXT_LEN];
 	struct mtqp_session mtqp;
-	size_t left;  /* output not yet taken when its time began */
-	bool blocked; /* that time runs */
+	uint64_t active; /* clock_ms() when its time began */
+	size_t left;	 /* output not yet taken when its time began */
+	bool blocked;	 /* that time runs */
 
 	/* The question to the keeper, with MTQP_LOOK_UP. */
 	TAILQ_ENTRY(tracker_session) waiting;
@@ -84,7 +85,10 @@ tracker_session_start(void *tracker, int fd, const struct sockaddr_storage *);
 struct tracker_session *tracker_session_find(struct tracker *, uint64_t id);
 /* What it looked up is answered: write that and go on. */
 void tracker_session_go_on(struct tracker_session *);
-/* While draining: end all that wait for nothing; with every the others, too. */
+/*
+ * While draining: end all that have been quiet for a second; with every the
+ * others, too.
+ */
 void tracker_sessions_end(struct tracker *, bool every);
 
 /* tracker_ask.c */

@@ -17,6 +17,7 @@
 
 enum {
 	WRITE_MS = 60000, /* for a client to take STREAM_LOW octets */
+	QUIET_MS = 1000,  /* without a command, to be ended by a drain */
 	SEND_BUFFER = 128 * 1024,
 	STRONG_BITS = 128 /* of a cipher's key (RFC 9325 4.1) */
 };
@@ -100,6 +101,7 @@ session_arm(struct tracker_session *s)
 	const struct conf *conf = s->t->conf;
 	int64_t ms = conf->track.idle_timeout;
 
+	s->active = clock_ms();
 	s->left = stream_output_len(s->client);
 	s->blocked = s->left >= STREAM_HIGH;
 	if (s->mtqp.effect == MTQP_LOOK_UP)
@@ -188,7 +190,7 @@ static void
 session_process(struct tracker_session *s)
 {
 	unsigned before = s->mtqp.commands + s->mtqp.bad;
-	bool more = !s->t->draining;
+	bool more = true;
 
 	while (more) {
 		more = session_step(s);
@@ -196,10 +198,11 @@ session_process(struct tracker_session *s)
 	}
 	if (s->mtqp.effect == MTQP_CLOSE)
 		session_close(s, "closed by us");
-	else if (s->t->draining && s->mtqp.effect == MTQP_READ)
-		session_close(s, "we are shutting down");
 	else if (s->mtqp.commands + s->mtqp.bad != before)
 		session_arm(s);
+	else if (s->t->draining && s->mtqp.effect == MTQP_READ &&
+	    clock_ms() - s->active >= QUIET_MS)
+		session_close(s, "we are shutting down");
 }
 
 void

@@ -120,7 +120,7 @@ class TestCost:
 
 
 class TestEnd:
-    def test_idle_sessions_end_at_once_with_their_generation(self, tracked):
+    def test_quiet_sessions_end_soon_with_their_generation(self, tracked):
         waybill, _, _ = tracked(top={"drain_timeout": "60 s"})
         old, = waybill.children("track")
         idle = [Mtqp(waybill.ports["track"]), secure(waybill)]
@@ -131,6 +131,17 @@ class TestEnd:
         with secure(waybill) as client:
             assert client.ask("COMMENT").status == "+OK"
 
+    def test_who_has_just_come_is_served_to_the_end(self, tracked):
+        waybill, envid, secret = tracked(top={"drain_timeout": "60 s"})
+        old, = waybill.children("track")
+        client = Mtqp(waybill.ports["track"])
+        os.kill(old, signal.SIGTERM)
+        waybill.wait_line(event="drain", program="waybill-track")
+        client.starttls(HOSTNAME, waybill.context())
+        assert client.track(envid, secret).status == "+OK+"
+        assert client.ask("QUIT").status == "+OK"
+        wait_until(lambda: not is_alive(old), 20, "the end of the old one")
+
     def test_what_was_asked_is_answered_before_the_end(self, tracked):
         waybill, envid, secret = tracked(
             top={"drain_timeout": "60 s"},
@@ -140,7 +151,7 @@ class TestEnd:
         with secure(waybill) as client, secure(waybill) as wrong:
             os.kill(keeper, signal.SIGSTOP)
             try:
-                client.say(f"TRACK {envid} {secret}", "COMMENT never")
+                client.say(f"TRACK {envid} {secret}", "COMMENT and")
                 wrong.say(f"TRACK {envid} {WRONG}")
                 time.sleep(0.3)
                 os.kill(old, signal.SIGTERM)
@@ -148,6 +159,7 @@ class TestEnd:
             finally:
                 os.kill(keeper, signal.SIGCONT)
             assert client.reply().status == "+OK+"
+            assert client.reply().status == "+OK"
             assert client.closed() == b""
             assert wrong.reply().raw == NOINFO
             assert wrong.closed() == b""
