@@ -361,14 +361,18 @@ on_turn(evutil_socket_t fd, short what, void *arg)
 	schedule(f, more);
 }
 
-/* A regular file as standard input is always ready: epoll refuses it. */
+/* What is always ready, as a regular file or /dev/null, epoll refuses. */
 static bool
 is_timed(const struct follow_options *options)
 {
 	struct stat st;
 
-	return options->path != NULL ||
-	    (fstat(options->fd, &st) == 0 && S_ISREG(st.st_mode));
+	if (options->path != NULL)
+		return true;
+	if (fstat(options->fd, &st) != 0)
+		return false;
+	return S_ISREG(st.st_mode) ||
+	    (S_ISCHR(st.st_mode) && !isatty(options->fd));
 }
 
 static bool

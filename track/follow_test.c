@@ -458,6 +458,20 @@ a_file_as_standard_input_is_read_to_its_end(void **state)
 	close(x->options.fd);
 }
 
+static void
+no_input_at_all_is_read_to_its_end(void **state)
+{
+	struct fixture *x = *state;
+
+	x->options.fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	x->options.path = NULL;
+	start(x);
+	for (int i = 0; i < PATIENCE && !x->ended; i++)
+		turn(x);
+	assert_true(x->ended);
+	close(x->options.fd);
+}
+
 int
 main(void)
 {
@@ -475,6 +489,7 @@ main(void)
 		TEST(long_lines_and_what_follows_them),
 		TEST(standard_input_is_read_to_its_end),
 		TEST(a_file_as_standard_input_is_read_to_its_end),
+		TEST(no_input_at_all_is_read_to_its_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
