@@ -74,11 +74,13 @@ scan:
   driver = smtp
   port = {filtered}
   allow_localhost
+  connection_max_messages = 1
   hosts_avoid_tls = *
 route:
   driver = smtp
   port = ${{lookup{{$domain}}lsearch{{{dir}/routes}}}}
   allow_localhost
+  connection_max_messages = 1
   tls_verify_certificates =
 file:
   driver = appendfile
