@@ -5,8 +5,11 @@
 #include "common/status.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/status_branch.h"
+
+enum { WHOLE_MAX = 8 };
 
 /* The events of one recipient as submitted. */
 struct group {
@@ -17,8 +20,11 @@ struct group {
 };
 
 struct deriving {
-	const struct history_event **sorted;
+	const struct history_event **sorted; /* those of one recipient */
 	size_t count;
+	const struct history_event **whole; /* behind them: those of all */
+	size_t whole_count;
+	const struct history_event **line; /* of a row, being put in order */
 	const struct status_view *view;
 	struct group *groups;
 	size_t group_count;
@@ -164,19 +170,30 @@ add_row(struct deriving *d, const struct group *g, const struct branch *b)
 		.branches = 1,
 		.failed = b->action == ACTION_FAILED,
 		.waiting = b->action == ACTION_DELAYED };
+	if (status_is_whole(b->best))
+		row->recipient =
+		    status_cut_event(d->view, b->events[0], g->original)
+			.recipient;
 	status_set_code(row, e.status);
 	return row;
 }
 
 static void
 add_events(struct deriving *d, struct status_row *row,
-    const struct history_event **events, size_t count)
+    const struct history_event **events, size_t count, const struct branch *b)
 {
+	size_t whole = b->whole_count;
+
+	memcpy(d->line, events, count * sizeof(*events));
+	if (whole > 0)
+		memcpy(d->line + count, b->whole, whole * sizeof(*events));
+	count += whole;
+	qsort(d->line, count, sizeof(*d->line), by_time);
 	row->events = d->list->events + d->events_used;
 	row->event_count = count;
 	for (size_t i = 0; i < count; i++)
 		d->list->events[d->events_used++] =
-		    status_cut_event(d->view, events[i], row->original);
+		    status_cut_event(d->view, d->line[i], row->original);
 }
 
 /* The latest branch of that action, or NULL. */
@@ -239,7 +256,7 @@ add_expansion(
 	if (action < 0)
 		make_expanded(row);
 	if (own != NULL)
-		add_events(d, row, own->events, own->count);
+		add_events(d, row, own->events, own->count, own);
 }
 
 /* Its own branch where that only says what the others say better. */
@@ -263,12 +280,15 @@ derive_group(struct deriving *d, const struct group *g)
 
 	split_branches(d, g);
 	own = find_own(d, g);
+	for (size_t i = 0; i < d->branch_count; i++)
+		if (&d->branches[i] != own)
+			status_weigh_whole(
+			    d->view, &d->branches[i], d->whole, d->whole_count);
 	n = d->branch_count - (own != NULL);
 	if (n == 1 && (own == NULL || own->action != ACTION_EXPANDED)) {
-		struct status_row *row = add_row(d, g, latest(d, own, -1));
+		const struct branch *b = latest(d, own, -1);
 
-		qsort(g->events, g->count, sizeof(*g->events), by_time);
-		add_events(d, row, g->events, g->count);
+		add_events(d, add_row(d, g, b), g->events, g->count, b);
 		return;
 	}
 	add_expansion(d, g, own);
@@ -278,7 +298,7 @@ derive_group(struct deriving *d, const struct group *g)
 		const struct branch *b = &d->branches[i];
 
 		if (b != own)
-			add_events(d, add_row(d, g, b), b->events, b->count);
+			add_events(d, add_row(d, g, b), b->events, b->count, b);
 	}
 }
 
@@ -338,36 +358,72 @@ assign_strays(struct deriving *d)
 	d->group_count = kept;
 }
 
+/*
+ * What tells of the whole message stands apart, only the latest of it: a row
+ * for each recipient would have all of it.
+ */
+static void
+sort_out(struct deriving *d, const struct history_event *events, size_t count)
+{
+	size_t whole = count;
+
+	for (size_t i = count; i-- > 0;)
+		if (status_is_whole(&events[i]))
+			d->sorted[--whole] = &events[i];
+	d->whole = d->sorted + whole;
+	d->whole_count = count - whole;
+	if (d->whole_count > 0)
+		qsort(d->whole, d->whole_count, sizeof(*d->whole), by_time);
+	if (d->whole_count > WHOLE_MAX) {
+		d->whole += d->whole_count - WHOLE_MAX;
+		d->whole_count = WHOLE_MAX;
+	}
+	for (size_t i = 0; i < count; i++)
+		if (!status_is_whole(&events[i]))
+			d->sorted[d->count++] = &events[i];
+}
+
+static void
+derive_groups(struct deriving *d)
+{
+	split_groups(d);
+	assign_strays(d);
+	qsort(
+	    d->groups, d->group_count, sizeof(*d->groups), groups_by_position);
+	for (size_t i = 0; i < d->group_count; i++)
+		derive_group(d, &d->groups[i]);
+}
+
 int
 status_derive(const struct history_event *events, size_t count,
     const struct status_view *view, struct status_list *list)
 {
-	struct deriving d = { .count = count, .view = view, .list = list };
+	struct deriving d = { .view = view, .list = list };
 	bool failed;
 
 	*list = (struct status_list){ NULL, 0, NULL };
 	if (count == 0)
 		return 0;
 	d.sorted = calloc(count, sizeof(*d.sorted));
+	d.line = calloc(count + WHOLE_MAX, sizeof(*d.line));
 	d.groups = calloc(count, sizeof(*d.groups));
 	d.branches = calloc(count, sizeof(*d.branches));
 	/* A row for each group and each branch. */
 	list->rows = calloc(2 * count, sizeof(*list->rows));
-	list->events = calloc(count, sizeof(*list->events));
-	failed = d.sorted == NULL || d.groups == NULL || d.branches == NULL ||
-	    list->rows == NULL || list->events == NULL;
-	for (size_t i = 0; i < count && !failed; i++)
-		d.sorted[i] = &events[i];
+	failed = d.sorted == NULL || d.line == NULL || d.groups == NULL ||
+	    d.branches == NULL || list->rows == NULL;
 	if (!failed) {
-		split_groups(&d);
-		assign_strays(&d);
-		qsort(d.groups, d.group_count, sizeof(*d.groups),
-		    groups_by_position);
-		for (size_t i = 0; i < d.group_count; i++)
-			derive_group(&d, &d.groups[i]);
+		sort_out(&d, events, count);
+		/* Each branch may have what tells of all. */
+		list->events =
+		    calloc(count * (1 + d.whole_count), sizeof(*list->events));
+		failed = list->events == NULL;
 	}
+	if (!failed)
+		derive_groups(&d);
 	free(d.branches);
 	free(d.groups);
+	free(d.line);
 	free(d.sorted);
 	if (failed)
 		status_list_free(list);

@@ -55,7 +55,8 @@ struct status_list {
 
 /*
  * Derive the rows. The events may be in any order and may repeat; those that
- * SOURCE_PROXY gave say which addresses were submitted. An alias to one
+ * SOURCE_PROXY gave say which addresses were submitted. One that names nobody
+ * is of each address that still waits for all that its own say. An alias to one
  * address is one row. An alias to several is one row, expanded unless every
  * branch failed or none arrived yet; with reveal_aliases the rows of its
  * branches follow. What a reply says is left out where it would name what is

@@ -149,24 +149,40 @@ certainty_of(const struct status_view *v, const struct history_event *e)
 	return certainties[e->source][action];
 }
 
-void
-status_weigh(const struct status_view *v, struct branch *b)
+bool
+status_is_whole(const struct history_event *e)
 {
-	for (size_t i = 0; i < b->count; i++) {
-		const struct history_event *e = b->events[i];
-		enum certainty certainty = certainty_of(v, e);
+	return e->original.len == 0 && e->recipient.len == 0;
+}
 
-		if (is_attempt(v, e)) {
-			b->last_attempt = e->time;
-			b->attempts += e->source != SOURCE_CHAIN;
-		}
-		if (e->source != SOURCE_CHAIN && e->retry_until != 0)
-			b->retry_until = e->retry_until;
-		if (b->best == NULL || certainty >= b->certainty) {
-			b->best = e;
-			b->certainty = certainty;
-		}
+static void
+weigh_event(const struct status_view *v, struct branch *b,
+    const struct history_event *e)
+{
+	enum certainty certainty = certainty_of(v, e);
+	bool whole = status_is_whole(e);
+
+	/* To put it aside, or to give it up, is no attempt. */
+	if (is_attempt(v, e) &&
+	    (!whole ||
+		(e->action != ACTION_DELAYED && e->action != ACTION_FAILED))) {
+		b->last_attempt = e->time;
+		b->attempts += e->source != SOURCE_CHAIN;
 	}
+	if (e->source != SOURCE_CHAIN && e->retry_until != 0)
+		b->retry_until = e->retry_until;
+	/* All are by time, but what tells of the whole message comes last. */
+	if (b->best == NULL || certainty > b->certainty ||
+	    (certainty == b->certainty &&
+		(!whole || e->time >= b->best->time))) {
+		b->best = e;
+		b->certainty = certainty;
+	}
+}
+
+static void
+weigh_end(const struct status_view *v, struct branch *b)
+{
 	b->action = action_of(v, b->best);
 	b->attempted = is_attempt(v, b->best);
 	if (!b->attempted) {
@@ -175,6 +191,39 @@ status_weigh(const struct status_view *v, struct branch *b)
 	}
 	if (b->action != ACTION_DELAYED || b->best->source == SOURCE_CHAIN)
 		b->retry_until = 0;
+}
+
+void
+status_weigh(const struct status_view *v, struct branch *b)
+{
+	for (size_t i = 0; i < b->count; i++)
+		weigh_event(v, b, b->events[i]);
+	weigh_end(v, b);
+}
+
+/* In the MSA's queue, as far as its log and the submission tell? */
+static bool
+is_waiting(const struct branch *b)
+{
+	uint8_t action = b->best->action;
+
+	if (action == ACTION_DELAYED)
+		return b->best->source != SOURCE_CHAIN;
+	return b->best->source == SOURCE_PROXY &&
+	    (action == ACTION_OPAQUE || action == ACTION_TRANSFERRED);
+}
+
+void
+status_weigh_whole(const struct status_view *v, struct branch *b,
+    const struct history_event **whole, size_t count)
+{
+	if (count == 0 || !is_waiting(b))
+		return;
+	b->whole = whole;
+	b->whole_count = count;
+	for (size_t i = 0; i < count; i++)
+		weigh_event(v, b, whole[i]);
+	weigh_end(v, b);
 }
 
 static bool
@@ -217,7 +266,8 @@ struct history_event
 status_cut_event(const struct status_view *v, const struct history_event *from,
     struct octets original)
 {
-	bool alias = status_compare_addresses(status_final(from), original);
+	bool alias = !status_is_whole(from) &&
+	    status_compare_addresses(status_final(from), original) != 0;
 	struct history_event e = *from;
 
 	e.original = original;
@@ -226,7 +276,8 @@ status_cut_event(const struct status_view *v, const struct history_event *from,
 	if (alias && !v->reveal_aliases &&
 	    names_address(e.reply, status_final(from)))
 		e.reply = (struct octets){ NULL, 0 };
-	if (is_hidden_hop(v, from) || is_hidden_domain(v, from, original))
+	if (is_hidden_hop(v, from) ||
+	    (alias && is_hidden_domain(v, from, original)))
 		cut_host(&e);
 	e.action = action_of(v, from);
 	if (!is_attempt(v, from))

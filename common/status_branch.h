@@ -23,6 +23,8 @@ enum certainty {
 struct branch {
 	const struct history_event **events; /* by time */
 	size_t count;
+	const struct history_event **whole; /* what was said of all, by time */
+	size_t whole_count;
 	const struct history_event *best;
 	enum certainty certainty;
 	uint8_t action;
@@ -40,6 +42,13 @@ struct octets status_final(const struct history_event *);
 
 /* Fill the rest of a branch from its events. */
 void status_weigh(const struct status_view *, struct branch *);
+
+/* Does it tell of every recipient that was still waiting then? */
+bool status_is_whole(const struct history_event *);
+
+/* Go on with events of that kind, by time, if the address still waits. */
+void status_weigh_whole(const struct status_view *, struct branch *,
+    const struct history_event **, size_t count);
 
 /* An event of the recipient original, without what the viewer must not see. */
 struct history_event status_cut_event(const struct status_view *,

@@ -129,7 +129,8 @@ check_list(const struct status_list *list, size_t events)
 			assert_true(r->events[k - 1].source == SOURCE_PROXY ||
 			    r->events[k - 1].time <= r->events[k].time);
 	}
-	assert_true(used <= events);
+	/* What tells of the whole message is told of each that waited. */
+	assert_true(used <= events * list->count);
 }
 
 static void
@@ -244,6 +245,65 @@ static const struct story one_recipient[] = {
 		LOGGED(2, DELIVERED, "2.0.0", "bob@example.net",
 		    "bob@example.net", NULL, NULL) },
 	    "Bob@Example.NET delivered 2.0.0 tried=2\n" },
+};
+
+/* "expired, returned to sender" and the like name nobody. */
+#define WHOLE(t, act, code, said)                                              \
+	{                                                                      \
+		t, SOURCE_LOG, ACTION_##act, code, "", "", NULL, said          \
+	}
+
+static const struct story whole_messages[] = {
+	{ "expired, with its last attempt", 0,
+	    { ACCEPTED(1, "a@x"),
+		LOGGED(2, DELAYED, "4.4.1", "a@x", "a@x", "mx", "timeout"),
+		WHOLE(5, FAILED, "4.4.7", "expired") },
+	    "a@x failed 4.4.7 tried=2 reply=expired\n" },
+	{ "removed before it was tried", 0,
+	    { ACCEPTED(1, "a@x"), WHOLE(5, FAILED, NULL, "removed") },
+	    "a@x failed 5.0.0 reply=removed\n" },
+	{ "expired for who waits only", 0,
+	    { ACCEPTED(1, "a@x"), ACCEPTED(1, "b@x"), ACCEPTED(1, "c@x"),
+		LOGGED(2, DELIVERED, "2.0.0", "a@x", "a@x", NULL, "saved"),
+		LOGGED(2, DELAYED, "4.4.1", "b@x", "b@x", "mx", "timeout"),
+		LOGGED(3, RELAYED, "2.0.0", "c@x", "c@x", "mx", "250"),
+		WHOLE(5, FAILED, "4.4.7", "expired") },
+	    "a@x delivered 2.0.0 tried=2 reply=saved\n"
+	    "b@x failed 4.4.7 tried=2 reply=expired\n"
+	    "c@x relayed 2.1.9 mta=mx tried=3 reply=250\n" },
+	{ "a refusal at submission keeps its words", 0,
+	    { { 1, SOURCE_PROXY, ACTION_FAILED, "5.1.1", "a@x", "a@x", NULL,
+		  "550 5.1.1 no" },
+		ACCEPTED(1, "b@x"), WHOLE(5, FAILED, "4.4.7", "expired") },
+	    "a@x failed 5.1.1 tried=1 reply=550 5.1.1 no\n"
+	    "b@x failed 4.4.7 reply=expired\n" },
+	{ "frozen, and then gone on", 0,
+	    { ACCEPTED(1, "a@x"), ACCEPTED(1, "b@x"),
+		WHOLE(3, DELAYED, NULL, "frozen"),
+		LOGGED(4, DELIVERED, "2.0.0", "a@x", "a@x", NULL, "saved") },
+	    "a@x delivered 2.0.0 tried=4 reply=saved\n"
+	    "b@x delayed 4.0.0 retry reply=frozen\n" },
+	{ "frozen, and tried again", 0,
+	    { ACCEPTED(1, "a@x"), ACCEPTED(1, "b@x"),
+		WHOLE(3, DELAYED, NULL, "frozen"),
+		LOGGED(4, DELAYED, "4.4.1", "a@x", "a@x", "mx", "timeout"),
+		LOGGED(2, DELAYED, "4.4.1", "b@x", "b@x", "mx", "timeout") },
+	    "a@x delayed 4.4.1 mta=mx tried=4 retry reply=timeout\n"
+	    "b@x delayed 4.0.0 tried=2 retry reply=frozen\n" },
+	{ "of an alias to several the branch that waits", 0,
+	    { ACCEPTED(1, "team@x"),
+		LOGGED(2, DELIVERED, "2.0.0", "team@x", "ann@x", NULL, "ok"),
+		LOGGED(3, DELAYED, "4.4.1", "team@x", "bob@y", "mx", "t"),
+		WHOLE(5, FAILED, "4.4.7", "expired") },
+	    "team@x expanded 2.5.0 tried=3 of=2/1/0\n" },
+	{ "and its address", 1,
+	    { ACCEPTED(1, "team@x"),
+		LOGGED(2, DELIVERED, "2.0.0", "team@x", "ann@x", NULL, "ok"),
+		LOGGED(3, DELAYED, "4.4.1", "team@x", "bob@y", "mx", "t"),
+		WHOLE(5, FAILED, "4.4.7", "expired") },
+	    "team@x expanded 2.5.0 tried=3 of=2/1/0\n"
+	    "team@x final=ann@x delivered 2.0.0 tried=2 reply=ok\n"
+	    "team@x final=bob@y failed 4.4.7 tried=3 reply=expired\n" },
 };
 
 static const struct story hops[] = {
@@ -388,6 +448,14 @@ what_happened_to_one_recipient(void **state)
 }
 
 static void
+what_is_said_of_the_whole_message(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < LEN(whole_messages); i++)
+		check_story(&whole_messages[i]);
+}
+
+static void
 what_the_next_hop_means(void **state)
 {
 	(void)state;
@@ -523,6 +591,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_happened_to_one_recipient),
+		cmocka_unit_test(what_is_said_of_the_whole_message),
 		cmocka_unit_test(what_the_next_hop_means),
 		cmocka_unit_test(what_an_alias_comes_to),
 		cmocka_unit_test(order_of_arrival_changes_nothing),

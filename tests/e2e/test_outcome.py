@@ -185,6 +185,21 @@ def test_expired_in_the_queue(start_house, kind):
     assert house.actions(sent)[-1] == "failed"
 
 
+@pytest.mark.parametrize("kind", ["postfix", "exim"])
+def test_expired_for_one_of_two(start_house, kind):
+    house = start_house(kind, **SHORT[kind])
+    sent = house.send("bob@example.test", f"bob@{LATER}")
+
+    def has_failed():
+        house.msa.flush()
+        return "failed" in house.actions(sent)
+    wait_until(has_failed, 30)
+    rows = house.wait_settled(sent)
+    assert {to: row["action"] for to, row in rows.items()} == {
+        "bob@example.test": "delivered", f"bob@{LATER}": "failed"}
+    assert house.status(sent) == 1
+
+
 def bob(kind):
     """Behind an alias, as the log has it."""
     return "bob@example.test" if kind == "postfix" else "bob"
