@@ -175,6 +175,7 @@ lines_have_998_octets(void **state)
 	(void)state;
 	assert_int_equal(error_of("+OK ", 994, "\r\n"), 0);
 	assert_int_equal(error_of("+OK ", 995, "\r\n"), MTQP_RESPONSE_LINE);
+	assert_int_equal(error_of(".", 998, "\r\n"), MTQP_RESPONSE_LINE);
 	assert_int_equal(error_of("+OK+\r\n", 998, "\r\n.\r\n"), 0);
 	assert_int_equal(error_of("+OK+\r\n", 999, "\r\n"), MTQP_RESPONSE_LINE);
 	assert_int_equal(error_of("+OK+\r\n..", 997, "\r\n.\r\n"), 0);

@@ -67,8 +67,9 @@ end_line(struct mtqp_response *r)
 {
 	while (r->line_len > 0 && r->line[r->line_len - 1] == '\r')
 		r->line_len--;
-	/* One more where a dot was stuffed into a full line. */
-	if (r->line_len > MTQP_LINE_MAX + (size_t)(r->line[0] == '.') ||
+	/* One more where a dot was stuffed into a full line of a body. */
+	if (r->line_len >
+		MTQP_LINE_MAX + (size_t)(r->has_status && r->line[0] == '.') ||
 	    memchr(r->line, '\0', r->line_len) != NULL)
 		r->error = MTQP_RESPONSE_LINE;
 	else if (r->has_status)
