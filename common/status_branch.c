@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "common/status_hide.h"
+
 /*
  * A refusal at submission weighs no more than the acceptance that may follow
  * it in the same transaction (a second RCPT). What the log says was given to
@@ -275,6 +277,8 @@ status_cut_event(const struct status_view *v, const struct history_event *from,
 	    alias && v->reveal_aliases ? status_final(from) : original;
 	if (alias && !v->reveal_aliases &&
 	    names_address(e.reply, status_final(from)))
+		e.reply = (struct octets){ NULL, 0 };
+	if (status_names_hidden_host(v, e.reply))
 		e.reply = (struct octets){ NULL, 0 };
 	if (is_hidden_hop(v, from) ||
 	    (alias && is_hidden_domain(v, from, original)))

@@ -76,7 +76,11 @@ def test_deferred_and_then_passed_on(house, space, start_peer):
                      house.waybill.track(sent)[1]["recipients"][0])
     assert row["state"] == "underway" and not row["settled"]
     assert row["status"].startswith("4.")
-    assert "refused" in row["reply"]
+    # Postfix names the inner server that it did not reach only there.
+    if house.kind == "exim":
+        assert "refused" in row["reply"]
+    assert "127.0.0.1" not in str(house.waybill.track(sent))
+    assert "127.0.0.1" not in str(house.waybill.history(sent))
     assert house.status(sent) == 2
     start_peer(RawMsa(space / "later", port=house.msa.routes[LATER]))
     house.msa.flush()

@@ -56,7 +56,9 @@ def test_deferred_behind_it(house):
     sent = house.send(f"bob@{LATER}")
     wait_until(lambda: "delayed" in house.actions(sent))
     row = house.wait(sent, "delayed")[0]
-    assert "refused" in row["reply"] or "retry time" in row["reply"]
+    if house.kind == "exim":
+        assert "refused" in row["reply"] or "retry time" in row["reply"]
+    assert "127.0.0.1" not in str(row)
 
 
 def test_an_alias_behind_it(house):
