@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <time.h>
 
-#define DAY_MS 86400000ULL
+#define DAY_MS	86400000ULL
+#define LEAP_MS (30 * DAY_MS) /* from a line to the next */
 
 enum { YEARS_BACK = 8 /* to the last leap year, whatever the century */ };
 
@@ -63,17 +64,18 @@ distance(uint64_t a, uint64_t b)
 	return a > b ? a - b : b - a;
 }
 
+/* The year that brings it next to near; away is how far that is. */
 static int
-guess_year(const struct log_clock *clock, const struct log_time *t)
+year_next_to(const struct log_clock *clock, const struct log_time *t,
+    uint64_t near, uint64_t *away)
 {
-	uint64_t near = clock->last > 0 ? clock->last : clock->now;
-	uint64_t best = UINT64_MAX;
 	time_t seconds = (time_t)(near / 1000);
 	struct tm tm;
 	int chosen = 0, year;
 
 	localtime_r(&seconds, &tm);
 	year = tm.tm_year + 1900;
+	*away = UINT64_MAX;
 	for (int y = year + 1; y >= year - YEARS_BACK; y--) {
 		uint64_t ms;
 
@@ -82,12 +84,29 @@ guess_year(const struct log_clock *clock, const struct log_time *t)
 		ms = in_year(y, t);
 		if (clock->now > 0 && ms > clock->now + DAY_MS)
 			continue;
-		if (distance(ms, near) < best) {
-			best = distance(ms, near);
+		if (distance(ms, near) < *away) {
+			*away = distance(ms, near);
 			chosen = y;
 		}
 	}
 	return chosen;
+}
+
+/*
+ * A machine without a clock of its own starts months behind, writes some
+ * lines, and then is told the time: such a leap to now is that.
+ */
+static int
+guess_year(const struct log_clock *clock, const struct log_time *t)
+{
+	uint64_t from_last = UINT64_MAX, from_now = UINT64_MAX;
+	int by_last = 0, by_now = 0;
+
+	if (clock->last > 0)
+		by_last = year_next_to(clock, t, clock->last, &from_last);
+	if (clock->last == 0 || (from_last > LEAP_MS && clock->now > 0))
+		by_now = year_next_to(clock, t, clock->now, &from_now);
+	return clock->last == 0 || from_now <= DAY_MS ? by_now : by_last;
 }
 
 /* Most lines are of the hour of the line before: mktime() is dear. */

@@ -35,7 +35,8 @@ struct log_time {
 /*
  * The time in ms since 1970: of the machine's own time zone where it has no
  * offset, and of the year that brings it next to the time read before (to
- * now, if there was none), but not past now and a day. Times may go back.
+ * now, if there was none, or where it leaps to now from months away), but not
+ * past now and a day. Times may go back.
  * Returns 0, or -1 where there is no such date.
  */
 int log_clock_read(struct log_clock *, const struct log_time *, uint64_t *ms)

@@ -70,6 +70,15 @@ the_year_is_the_one_next_to_now_or_to_the_line_before(void **state)
 		{ "2026-11-22T00:00:00Z", "2025-01-01T00:00:01Z",
 		    { .month = 12, .day = 31, .hour = 23 },
 		    "2024-12-31T23:00:00.000Z" },
+		/* A clock that was set right after some lines of April. */
+		{ "2026-11-22T00:00:00Z", "2026-04-10T00:00:00Z",
+		    { .month = 11, .day = 21, .hour = 23 },
+		    "2026-11-21T23:00:00.000Z" },
+		{ "2026-11-22T00:00:00Z", "2026-11-21T23:00:00Z",
+		    { .month = 4, .day = 10 }, "2026-04-10T00:00:00.000Z" },
+		/* An old log does not leap. */
+		{ "2026-11-22T00:00:00Z", "2024-11-20T00:00:00Z",
+		    { .month = 11, .day = 21 }, "2024-11-21T00:00:00.000Z" },
 		/* Only a leap year has it. */
 		{ "2026-11-22T00:00:00Z", NULL, { .month = 2, .day = 29 },
 		    "2024-02-29T00:00:00.000Z" },
