@@ -256,6 +256,31 @@ what_was_rotated_meanwhile_is_read(void **state)
 	assert_int_equal(follow_counters(x->follow)->gaps, 0);
 }
 
+/* As a keeper that was away for days does, and logrotate with compress. */
+static void
+what_was_rotated_twice_in_a_pause_is_read(void **state)
+{
+	struct fixture *x = *state;
+	char oldest[128];
+
+	append_lines(x->log, 0, 10);
+	x->pause_at = 10;
+	start(x);
+	expect(x, 10);
+	append_lines(x->log, 10, 20);
+	rotate(x, "", ".1");
+	usleep(20000);
+	append_lines(x->log, 20, 30);
+	rotate(x, ".1", ".2");
+	rotate(x, "", ".1");
+	append_lines(x->log, 30, 40);
+	snprintf(oldest, sizeof(oldest), "%s.2", x->log);
+	assert_int_equal(unlink(oldest), 0);
+	follow_resume(x->follow);
+	expect(x, 40);
+	assert_int_equal(follow_counters(x->follow)->files, 2);
+}
+
 static void
 a_file_that_is_gone_is_a_gap(void **state)
 {
@@ -481,6 +506,7 @@ main(void)
 		TEST(a_renamed_file_is_read_to_its_end),
 		TEST(a_truncated_file_is_read_from_its_copy_and_anew),
 		TEST(what_was_rotated_meanwhile_is_read),
+		TEST(what_was_rotated_twice_in_a_pause_is_read),
 		TEST(a_file_that_is_gone_is_a_gap),
 		TEST(another_file_is_not_taken_for_the_old),
 		TEST(a_writer_that_notices_late_is_heard),

@@ -219,24 +219,48 @@ log_file_open(const char *path, const struct follow_record *record,
 	file->current = true;
 }
 
+static bool
+is_later(const struct sibling *s, const struct timespec *than)
+{
+	return s->current || s->changed.tv_sec > than->tv_sec ||
+	    (s->changed.tv_sec == than->tv_sec &&
+		s->changed.tv_nsec > than->tv_nsec);
+}
+
+/*
+ * The place of what was written after a file; count where it is not known. The
+ * file itself may be gone by now, compressed as older ones are.
+ */
+static size_t
+place_after(
+    const struct sibling *all, size_t count, const struct log_file *file)
+{
+	struct stat own, st;
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (stat(all[i].path, &st) == 0 &&
+		    st.st_dev == file->at.device && st.st_ino == file->at.inode)
+			return i + 1;
+	if (fstat(file->fd, &own) != 0)
+		return count;
+	for (i = 0; i < count && !is_later(&all[i], &own.st_mtim); i++)
+		continue;
+	return i;
+}
+
 void
 log_file_next(
     const char *path, const struct log_file *file, struct log_file *next)
 {
-	size_t count = 0, i = 0;
+	size_t count = 0, i;
 	struct sibling *all = find_siblings(path, &count);
 
-	for (; i < count; i++) {
-		struct stat st;
-
-		if (stat(all[i].path, &st) == 0 &&
-		    st.st_dev == file->at.device && st.st_ino == file->at.inode)
-			break;
-	}
-	/* Gone or the newest: the log itself is what comes next. */
-	if (i + 1 < count) {
-		open_file(all[i + 1].path, next);
-		next->current = all[i + 1].current;
+	i = place_after(all, count, file);
+	/* Without any, the log itself is what comes next. */
+	if (i < count) {
+		open_file(all[i].path, next);
+		next->current = all[i].current;
 	} else {
 		open_file(path, next);
 		next->current = true;
