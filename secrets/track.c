@@ -22,7 +22,9 @@ struct track_job {
 	uint32_t day;				 /* the last one searched */
 	struct envid_parts tries[1 + TRIES_MAX]; /* the ENVID's own first */
 	unsigned count, next;
-	bool failed; /* something could not be read */
+	unsigned proved; /* place of the first that is, from 1 on */
+	bool answering;	 /* none of them is revoked: from there again */
+	bool failed;	 /* something could not be read */
 	uint8_t handle[HANDLE_LEN];
 	struct wire_out plain; /* the record that is tried */
 	uint8_t secret[SECRET_MAX];
@@ -124,6 +126,18 @@ track_events(void *arg, struct events *es, enum store_status status)
 	track_end(t, KEEPER_OK);
 }
 
+/*
+ * A client that submits once more brings the same ENVID and B again, and so
+ * may somebody who saw them: what the first one's account revoked is revoked
+ * with all that they prove.
+ */
+static bool
+ends_all(const struct track_job *t)
+{
+	return t->proved == 0 ||
+	    t->tries[t->proved - 1].account == t->tries[t->next].account;
+}
+
 static void
 track_revoked(void *arg, enum store_status status, struct octets value)
 {
@@ -134,6 +148,16 @@ track_revoked(void *arg, enum store_status status, struct octets value)
 	(void)value;
 	if (status != STORE_NOT_FOUND) {
 		t->failed |= status != STORE_OK;
+		if (ends_all(t)) {
+			t->proved = 0;
+			t->count = t->next + 1;
+		}
+		track_next(t);
+		return;
+	}
+	if (!t->answering && (t->proved != 0 || t->next + 1 < t->count)) {
+		if (t->proved == 0)
+			t->proved = t->next + 1;
 		track_next(t);
 		return;
 	}
@@ -261,6 +285,10 @@ track_try(struct track_job *t)
 {
 	struct accounts_want want = { NULL, false, track_account, t };
 
+	if (t->next == t->count && t->proved != 0 && !t->answering) {
+		t->answering = true;
+		t->next = t->proved - 1;
+	}
 	if (t->next == t->count)
 		track_end(t, t->failed ? KEEPER_UNAVAILABLE : KEEPER_NOT_FOUND);
 	else

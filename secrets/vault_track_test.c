@@ -123,6 +123,66 @@ clients_envids_may_be_shared(void **state)
 	assert_int_equal(tracks(envid, texts[2]), KEEPER_OK);
 }
 
+/* With an ENVID and a B that others know as well. */
+static void
+submit_shared(const char *name, const char *envid, uint64_t size)
+{
+	struct mint mint = { .ticket = fx_ticket(name),
+		.envid = fx_text(envid),
+		.own_certifier = 1,
+		.certifier = "AAAAAAAAAAAAAAAAAAA" };
+	struct minted m = fx_mint_as(&mint);
+	struct mail_record r = fx_record(name, &m, "<1@x>");
+
+	r.flags |= MAIL_CLIENT_ENVID | MAIL_CLIENT_MTRK;
+	memcpy(r.certifier, mint.certifier, CERTIFIER_LEN);
+	r.size = size;
+	assert_int_equal(fx_settle_as(&r), KEEPER_OK);
+	fx.now += 1000;
+}
+
+/* Submitted once more by its client, and by somebody who saw both. */
+static void
+what_is_revoked_is_not_told_of_its_copies(void **state)
+{
+	static const char shared[] = "QUFBQUFBQUFBQUFBQUFBQUFBQQA";
+	static const char envid[] = "own@client.example";
+	struct mail_record r;
+
+	(void)state;
+	fx_open();
+	submit_shared("alice", envid, 1);
+	submit_shared("eve", envid, 2);
+	submit_shared("alice", envid, 3);
+	assert_int_equal(track(envid, shared, &r), KEEPER_OK);
+	assert_int_equal(r.size, 1);
+	mail_record_free(&r);
+	assert_int_equal(take_back("eve", envid), KEEPER_OK);
+	assert_int_equal(track(envid, shared, &r), KEEPER_OK);
+	assert_int_equal(r.size, 1);
+	mail_record_free(&r);
+	assert_int_equal(take_back("alice", envid), KEEPER_OK);
+	refused_alike(envid, shared);
+	submit_shared("eve", envid, 4);
+	submit_shared("alice", envid, 5);
+	refused_alike(envid, shared);
+}
+
+/* Its only copy is somebody else's. */
+static void
+what_is_revoked_is_not_told_by_others(void **state)
+{
+	static const char shared[] = "QUFBQUFBQUFBQUFBQUFBQUFBQQA";
+	static const char envid[] = "own@client.example";
+
+	(void)state;
+	fx_open();
+	submit_shared("alice", envid, 1);
+	submit_shared("eve", envid, 2);
+	assert_int_equal(take_back("alice", envid), KEEPER_OK);
+	refused_alike(envid, shared);
+}
+
 static void
 an_envid_of_the_client_with_our_secret_is_tracked(void **state)
 {
@@ -273,6 +333,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(only_envid_and_certifier_together_find_a_message),
 		CASE(clients_envids_may_be_shared),
+		CASE(what_is_revoked_is_not_told_of_its_copies),
+		CASE(what_is_revoked_is_not_told_by_others),
 		CASE(an_envid_of_the_client_with_our_secret_is_tracked),
 		CASE(untracked_messages_are_unknown),
 		CASE(what_is_described_is_never_denied),
