@@ -106,10 +106,21 @@ read_failed(struct octets text, struct log_event *event)
 	return read_not_delivered(text, ACTION_FAILED, event);
 }
 
+/* At each run of the queue; the words of what was tried are worth more. */
+static bool
+is_not_tried(struct octets reply)
+{
+	return scan_skip(&reply, "retry time not reached");
+}
+
 static enum log_kind
 read_deferred(struct octets text, struct log_event *event)
 {
-	return read_not_delivered(text, ACTION_DELAYED, event);
+	enum log_kind kind = read_not_delivered(text, ACTION_DELAYED, event);
+
+	if (is_not_tried(event->status.reply))
+		event->status.reply.len = 0;
+	return kind;
 }
 
 /* "sender H=... P=... id=...": what comes after id= is not looked at. */
