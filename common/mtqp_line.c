@@ -42,16 +42,6 @@ is_name_char(char c)
 	return is_alnum(c) || c == '-' || c == '_';
 }
 
-const char *
-mtqp_verdict_text(enum mtqp_verdict verdict)
-{
-	size_t i = 0;
-
-	while (i + 1 < VERDICTS && verdicts[i].verdict != verdict)
-		i++;
-	return verdicts[i].text;
-}
-
 int
 mtqp_status_read(const char *line, size_t len, struct mtqp_status *status)
 {

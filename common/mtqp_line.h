@@ -24,9 +24,6 @@ enum mtqp_verdict {
 	MTQP_BAD      /* protocol error */
 };
 
-/* "+OK+" and so on. */
-const char *mtqp_verdict_text(enum mtqp_verdict);
-
 /* A status line. tokens is what stands between verdict and text: "/a/b". */
 struct mtqp_status {
 	enum mtqp_verdict verdict;

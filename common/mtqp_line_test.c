@@ -85,9 +85,7 @@ tokens_are_found_whole(void **state)
 	assert_false(mtqp_status_has(&s, "tls"));
 	assert_false(mtqp_status_has(&s, "admin"));
 	assert_false(mtqp_status_has(&s, ""));
-	assert_string_equal(mtqp_verdict_text(s.verdict), "-ERR");
-	assert_string_equal(mtqp_verdict_text(MTQP_OK), "+OK");
-	assert_string_equal(mtqp_verdict_text(MTQP_OK_MORE), "+OK+");
+	assert_int_equal(s.verdict, MTQP_ERR);
 }
 
 struct response_row {

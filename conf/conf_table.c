@@ -100,16 +100,6 @@ conf_section_is_in(const struct conf_section *section, const char *outer)
 	    section->name[len] == '.';
 }
 
-const struct conf_section *
-conf_section_find_in(const char *outer, const char *word)
-{
-	for (size_t i = 1; i < CONF_SECTION_COUNT; i++)
-		if (conf_section_is_in(&conf_sections[i], outer) &&
-		    strcmp(conf_section_word(&conf_sections[i]), word) == 0)
-			return &conf_sections[i];
-	return NULL;
-}
-
 const struct conf_option *
 conf_option_find(const struct conf_section *section, const char *name)
 {

@@ -62,9 +62,6 @@ void *conf_section_base(struct conf *, const struct conf_section *);
 const char *conf_section_word(const struct conf_section *);
 /* Does it stand directly in outer, "" for outside of sections? */
 bool conf_section_is_in(const struct conf_section *, const char *outer);
-/* What word begins in outer, or NULL. */
-const struct conf_section *
-conf_section_find_in(const char *outer, const char *word);
 
 /* The section or option of that name, or NULL. */
 const struct conf_section *conf_section_find(const char *name);

@@ -57,15 +57,3 @@ job_end(struct job *job)
 	OPENSSL_cleanse(job, job->size);
 	free(job);
 }
-
-void
-vault_say(struct vault *v, struct question from, unsigned type, uint8_t status)
-{
-	struct wire_out body = { 0 };
-
-	wire_begin(&body);
-	wire_put_u8(&body, status);
-	if (from.asker != 0 && !body.failed)
-		v->owner.reply(v->owner.arg, from, type, &body);
-	wire_free(&body);
-}

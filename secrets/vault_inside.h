@@ -112,8 +112,6 @@ void job_end(struct job *);
 /* Read the job's body from its start, which is taken out of in. */
 void job_read(struct job *, struct wire_in *);
 
-/* Answer a status alone (u8), without a job. */
-void vault_say(struct vault *, struct question, unsigned type, uint8_t);
 uint64_t vault_now(const struct vault *);
 /* Is the ticket good now? */
 bool vault_knows(struct vault *, const struct ticket *);

@@ -188,12 +188,6 @@ feed_keeper_ask(struct feed_keeper *k, struct feed_now now)
 			return;
 }
 
-unsigned
-feed_keeper_in_flight(const struct feed_keeper *k)
-{
-	return k->in_flight;
-}
-
 enum feed_keeper_state
 feed_keeper_state(const struct feed_keeper *k)
 {

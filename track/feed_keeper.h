@@ -40,9 +40,6 @@ void feed_keeper_free(struct feed_keeper *);
  */
 void feed_keeper_ask(struct feed_keeper *, struct feed_now);
 
-/* Questions without an answer. */
-unsigned feed_keeper_in_flight(const struct feed_keeper *);
-
 enum feed_keeper_state feed_keeper_state(const struct feed_keeper *);
 
 #endif

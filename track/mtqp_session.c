@@ -355,7 +355,6 @@ mtqp_session_refuse(struct mtqp_session *s, enum mtqp_refusal refusal)
 	static const char *const answers[] = {
 		[MTQP_NOINFO] = "-ERR/noinfo nothing is known of it\r\n",
 		[MTQP_TEMPORARY] = "-TEMP/unavailable try again later\r\n",
-		[MTQP_FORBIDDEN] = "-TEMP/admin not now\r\n",
 	};
 
 	enter(s, MTQP_LOOK_UP, MTQP_READ);

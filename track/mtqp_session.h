@@ -71,9 +71,9 @@ void mtqp_session_found(struct mtqp_session *, const void *body, size_t len);
 
 /*
  * Unknown, wrong, revoked and expired are one refusal (its time is the
- * process's matter); TEMPORARY is for our own faults, FORBIDDEN for policy.
+ * process's matter); TEMPORARY is for our own faults.
  */
-enum mtqp_refusal { MTQP_NOINFO, MTQP_TEMPORARY, MTQP_FORBIDDEN };
+enum mtqp_refusal { MTQP_NOINFO, MTQP_TEMPORARY };
 void mtqp_session_refuse(struct mtqp_session *, enum mtqp_refusal);
 
 /*

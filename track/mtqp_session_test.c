@@ -129,8 +129,6 @@ act(struct play *p, const char *what)
 		mtqp_session_refuse(s, MTQP_NOINFO);
 	else if (strcmp(what, "temporary") == 0)
 		mtqp_session_refuse(s, MTQP_TEMPORARY);
-	else if (strcmp(what, "forbidden") == 0)
-		mtqp_session_refuse(s, MTQP_FORBIDDEN);
 	else if (strcmp(what, "no domain") == 0)
 		mtqp_session_tls_refuse(s, MTQP_TLS_BAD_FQDN);
 	else if (strcmp(what, "no tls") == 0)
