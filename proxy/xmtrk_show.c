@@ -72,13 +72,24 @@ show_reply(struct xmtrk_reply *r, const char *word, uint16_t code,
 	xmtrk_line(r, word, f, n);
 }
 
+/* What is not over, or went wrong, of an alias that became several. */
+static const char *
+branches_of(const struct status_row *row)
+{
+	if (row->action != ACTION_EXPANDED || row->failed + row->waiting == 0)
+		return NULL;
+	if (row->waiting == 0)
+		return "failed";
+	return row->failed == 0 ? "waiting" : "failed waiting";
+}
+
 /*
- * A line that says where a recipient stands, or stood. attempt: ms since 1970
- * of the last one, 0: none to be told of.
+ * A line that says where a recipient stands, with its row, or stood, without
+ * one.
  */
 static void
 show_event(struct xmtrk_reply *r, const char *word,
-    const struct history_event *e, uint64_t attempt)
+    const struct history_event *e, const struct status_row *row)
 {
 	char time[TIMESTAMP_SIZE], until[TIMESTAMP_SIZE], last[TIMESTAMP_SIZE];
 	struct xmtrk_field f[XMTRK_FIELDS_MAX];
@@ -88,6 +99,7 @@ show_event(struct xmtrk_reply *r, const char *word,
 	} rest[] = { { "to", e->original }, { "final", e->recipient },
 		{ "mta", e->remote_mta }, { "address", e->remote_address },
 		{ "tls", e->tls }, { "text", e->reply } };
+	const char *branches = row != NULL ? branches_of(row) : NULL;
 	size_t n = 0;
 
 	timestamp_write(e->time, time);
@@ -97,8 +109,11 @@ show_event(struct xmtrk_reply *r, const char *word,
 	if (e->status[0] != '\0')
 		f[n++] = (struct xmtrk_field){ "status", xmtrk_text(e->status),
 			FIT_WHOLE };
-	if (attempt != 0) {
-		timestamp_write(attempt, last);
+	if (branches != NULL)
+		f[n++] = (struct xmtrk_field){ "branches", xmtrk_text(branches),
+			FIT_WHOLE };
+	if (row != NULL && row->last_attempt != 0) {
+		timestamp_write(row->last_attempt, last);
 		f[n++] = (struct xmtrk_field){ "last_attempt", xmtrk_text(last),
 			FIT_WHOLE };
 	}
@@ -140,7 +155,7 @@ show_status(struct xmtrk_reply *r, const struct status_row *row)
 
 	memcpy(e.status, row->status, sizeof(e.status));
 	e = without_same_address(e);
-	show_event(r, "status", &e, row->last_attempt);
+	show_event(r, "status", &e, row);
 }
 
 /* Where each recipient stands, and then all that happened since. */
@@ -164,7 +179,7 @@ show_list(struct xmtrk_reply *r, const struct status_list *list)
 				continue;
 			if (r->lines >= LINES_MAX)
 				return true;
-			show_event(r, "event", &e, 0);
+			show_event(r, "event", &e, NULL);
 		}
 	}
 	return false;

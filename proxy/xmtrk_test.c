@@ -377,6 +377,44 @@ what_happened_since_is_shown(void **state)
 	    "250 2.0.0 end count=5\r\n");
 }
 
+/* As whoever tracks is told in X-Waybill-Branches. */
+static void
+what_went_wrong_behind_an_alias_is_shown(void **state)
+{
+	static const char want[] =
+	    "action=expanded status=2.5.0 branches=failed+20waiting ";
+	struct mail_recipient to = { text("b@c"), 250, text("Ok") };
+	struct mail_record m = { .envid = text("x1@h"),
+		.outcome = OUTCOME_ACCEPTED,
+		.time = 1795313349123,
+		.recipient_count = 1,
+		.recipients = &to };
+	struct history_event events[] = {
+		{ .time = 1795313350000,
+		    .source = SOURCE_LOG,
+		    .action = ACTION_DELIVERED,
+		    .original = text("b@c"),
+		    .recipient = text("d@c") },
+		{ .time = 1795313350000,
+		    .source = SOURCE_LOG,
+		    .action = ACTION_FAILED,
+		    .original = text("b@c"),
+		    .recipient = text("e@c") },
+		{ .time = 1795313350000,
+		    .source = SOURCE_LOG,
+		    .action = ACTION_DELAYED,
+		    .original = text("b@c"),
+		    .recipient = text("f@c") },
+	};
+	struct xmtrk_since since = { true, { events, 3 }, &closed };
+	struct xmtrk_reply r = { 0 };
+
+	(void)state;
+	xmtrk_show(&r, &m, &since);
+	assert_non_null(memmem(r.data, r.len, want, strlen(want)));
+	xmtrk_reply_free(&r);
+}
+
 /* Does the answer hold what only some may see? */
 static bool
 shows(const struct status_view *view, const char *what)
@@ -585,6 +623,7 @@ main(void)
 		cmocka_unit_test(a_cut_leaves_whole_characters),
 		cmocka_unit_test(a_message_is_shown_with_its_recipients),
 		cmocka_unit_test(what_happened_since_is_shown),
+		cmocka_unit_test(what_went_wrong_behind_an_alias_is_shown),
 		cmocka_unit_test(what_the_operator_hides_is_not_shown),
 		cmocka_unit_test(what_follows_too_many_lines_is_left_out),
 		cmocka_unit_test(a_revocation_is_confirmed),

@@ -28,9 +28,9 @@ static const struct print_key reply_keys[] = { { "to", PRINT_TEXT },
 
 static const struct print_key event_keys[] = { { "time", PRINT_TEXT },
 	{ "to", PRINT_TEXT }, { "final", PRINT_TEXT }, { "action", PRINT_TEXT },
-	{ "status", PRINT_TEXT }, { "last_attempt", PRINT_TEXT },
-	{ "until", PRINT_TEXT }, { "mta", PRINT_TEXT },
-	{ "address", PRINT_TEXT }, { "tls", PRINT_TEXT },
+	{ "status", PRINT_TEXT }, { "branches", PRINT_TEXT },
+	{ "last_attempt", PRINT_TEXT }, { "until", PRINT_TEXT },
+	{ "mta", PRINT_TEXT }, { "address", PRINT_TEXT }, { "tls", PRINT_TEXT },
 	{ "text", PRINT_TEXT }, { NULL, PRINT_TEXT } };
 
 /* What a word of the answer means to people. */
@@ -174,7 +174,8 @@ words_of(const struct answer_record *r)
 	if (number < 0)
 		return action->value;
 	if (!event)
-		return status_words((uint8_t)number, attempted);
+		return state_table_words(
+		    (uint8_t)number, attempted, value_of(r, "branches"));
 	attempted |= answer_get(r, "mta") != NULL ||
 	    answer_get(r, "address") != NULL || answer_get(r, "text") != NULL;
 	return state_table_happened((uint8_t)number, attempted);

@@ -33,6 +33,14 @@ state_table_time(uint64_t ms, char *out, size_t size)
 }
 
 const char *
+state_table_words(uint8_t action, bool attempted, const char *branches)
+{
+	if (action == ACTION_EXPANDED && strstr(branches, "failed") != NULL)
+		return "forwarded to several addresses, some failed";
+	return status_words(action, attempted);
+}
+
+const char *
 state_table_happened(uint8_t action, bool attempted)
 {
 	if (action == ACTION_DELAYED && !attempted)

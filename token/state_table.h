@@ -27,6 +27,13 @@ void state_table_states(FILE *, const struct state_line *, size_t count);
 /* What happened, with times as the user's clock shows them. */
 void state_table_events(FILE *, const struct state_line *, size_t count);
 
+/*
+ * status_words() of how it stands; branches has "failed" or "waiting" where
+ * that is so of some of the addresses that it became.
+ */
+const char *
+state_table_words(uint8_t action, bool attempted, const char *branches);
+
 /* status_words() of something that happened, not of how it stands. */
 const char *state_table_happened(uint8_t action, bool attempted);
 

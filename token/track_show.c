@@ -12,15 +12,6 @@
 
 enum { LINES_SHOWN = 100 };
 
-static const char *
-row_words(const struct report_recipient *now)
-{
-	if (now->action == ACTION_EXPANDED &&
-	    strstr(now->branches, "failed") != NULL)
-		return "forwarded to several addresses, some failed";
-	return status_words(now->action, now->last_attempt != 0);
-}
-
 void
 track_show_rows(FILE *out, const struct track *t)
 {
@@ -36,7 +27,8 @@ track_show_rows(FILE *out, const struct track *t)
 
 		lines[i] = (struct state_line){
 			.recipient = row->steps[0].said->original,
-			.words = row_words(now),
+			.words = state_table_words(
+			    now->action, now->last_attempt != 0, now->branches),
 			.status = now->status,
 			.host =
 			    host[0] != '\0' ? host : step->part->reporting_mta,

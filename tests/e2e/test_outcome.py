@@ -120,6 +120,14 @@ def test_an_alias_of_which_a_branch_fails(house):
     row = house.wait(sent, "expanded")[0]
     assert row["to"] == "half@example.test"
     assert "gone@" not in str(row)
+    # The same words from both.
+    house.waybill.wait_track(
+        lambda told: told["recipients"][0].get("branches"), sent)
+    words = "forwarded to several addresses, some failed"
+    assert words in house.waybill.run_cli("show", sent).stdout
+    assert words in house.waybill.run_cli(
+        "--connect", f"127.0.0.1:{house.waybill.ports['track']}", "track",
+        sent).stdout
 
 
 def test_local_aliases_go_on_under_another_queue_id(house):
