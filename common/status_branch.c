@@ -88,7 +88,7 @@ domain_of(struct octets address)
 	    address.len > 0 ? memrchr(address.data, '@', address.len) : NULL;
 
 	if (at == NULL)
-		return (struct octets){ NULL, 0 };
+		return (struct octets){ (const uint8_t *)"", 0 };
 	return (struct octets){ at + 1,
 		address.len - (size_t)(at + 1 - address.data) };
 }
