@@ -81,8 +81,10 @@ the_proxy_knows_no_vault_and_no_backend(void **state)
 	assert_int_equal(c->listen_count, 1);
 	assert_int_equal(c->msa.port, 10587);
 	assert_int_equal(c->limits.sessions, 20000);
-	assert_int_equal(c->auth.mechanisms.count, 4);
+	assert_int_equal(c->auth.failures, 3);
+	assert_int_equal(c->auth.mechanisms.count, 0);
 	assert_int_equal(c->auth.sasl.count, 0);
+	assert_string_equal(c->auth.service, "");
 	assert_string_equal(c->vault.path, "");
 	assert_string_equal(c->vault.keys, "");
 	conf_free(c);
@@ -131,7 +133,7 @@ the_tracker_knows_no_vault_and_no_logins(void **state)
 	assert_int_equal(c->track.address.count, 1);
 	assert_int_equal(c->tracking.inner_hosts.count, 8);
 	assert_int_equal(c->tracking.remember.count, 0);
-	assert_int_equal(c->msa.port, 10587);
+	assert_string_equal(c->msa.address, "");
 	assert_int_equal(c->limits.handshake_timeout, 30000);
 	assert_int_equal(c->limits.sessions, 0);
 	assert_int_equal(c->listen_count, 0);
