@@ -70,6 +70,42 @@ add_step(struct track_row *row, const struct track_step *step)
 }
 
 /*
+ * The row that was passed on and waits for this block, or NULL. Addresses are
+ * compared last: whoever lies can make very many of them alike.
+ */
+static struct track_row *
+find_parent(const struct track *t, const struct track_step *step, bool first,
+    uint32_t hash)
+{
+	/* Rows of the first part wait for nothing in it. */
+	for (size_t i = 0; i < t->count && t->parts > 1; i++) {
+		struct track_row *row = &t->rows[i];
+
+		if (row->hash == hash && row->part != t->parts &&
+		    is_transferred(row) &&
+		    (first || row->due == step->server) &&
+		    is_same(row, step->said, hash))
+			return row;
+	}
+	return NULL;
+}
+
+/* The last row that took a block of the same recipient; count for none. */
+static size_t
+find_split(
+    const struct track *t, const struct report_recipient *r, uint32_t hash)
+{
+	for (size_t i = t->stepped ? t->count : 0; i-- > 0;) {
+		const struct track_row *row = &t->rows[i];
+
+		if (row->part == t->parts && row->count > 1 &&
+		    is_same(row, r, hash))
+			return i;
+	}
+	return t->count;
+}
+
+/*
  * Take one block. A row that was passed on takes it as its next step; a
  * further block of the same recipient is another address that it became.
  */
@@ -77,23 +113,10 @@ static int
 take_block(struct track *t, const struct track_step *step, bool first)
 {
 	uint32_t hash = hash_address(step->said->original);
-	struct track_row *row, *parent = NULL;
-	size_t split = t->count;
+	struct track_row *row, *parent = find_parent(t, step, first, hash);
+	size_t split =
+	    parent == NULL ? find_split(t, step->said, hash) : t->count;
 
-	for (size_t i = 0; i < t->count; i++) {
-		row = &t->rows[i];
-		if (!is_same(row, step->said, hash))
-			continue;
-		if (row->part == t->parts) {
-			if (row->count > 1)
-				split = i;
-			continue;
-		}
-		if (is_transferred(row) && (first || row->due == step->server))
-			parent = row;
-		if (parent != NULL)
-			break;
-	}
 	if (parent == NULL &&
 	    ((split == t->count && !first) ||
 		t->count == REPORT_RECIPIENTS_MAX))
@@ -108,6 +131,7 @@ take_block(struct track *t, const struct track_step *step, bool first)
 		}
 		parent = row;
 	}
+	t->stepped |= parent->count > 0;
 	parent->hash = hash;
 	parent->part = t->parts;
 	add_step(parent, step);

@@ -58,6 +58,7 @@ struct track {
 	size_t size;
 	size_t octets;
 	uint32_t parts; /* taken so far */
+	bool stepped;	/* a row has more than one step */
 };
 
 /*

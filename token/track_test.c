@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -161,6 +162,35 @@ a_recipient_that_became_several_has_a_row_for_each(void **state)
 	track_free(&t);
 }
 
+/* A server that lies makes its user wait, but not for minutes. */
+static void
+very_many_blocks_of_one_long_address_are_taken(void **state)
+{
+	enum { MANY = 10000, LONG = 3000 };
+	struct report_recipient *said = calloc(MANY, sizeof(*said));
+	char *address = malloc(LONG + 1);
+	struct track_server *s;
+	struct track t = { 0 };
+	clock_t start;
+
+	(void)state;
+	assert_non_null(said);
+	assert_non_null(address);
+	memset(address, 'a', LONG);
+	address[LONG] = '\0';
+	for (size_t i = 0; i < MANY; i++)
+		said[i] = block(address, ACTION_DELIVERED);
+	s = add_server(&t, ENVID, said, MANY);
+	start = clock();
+	assert_int_equal(track_take(&t, s, ENVID), 1);
+	assert_int_equal(track_take(&t, s, ENVID), 1);
+	assert_int_equal(t.count, 2 * MANY);
+	assert_true(clock() - start < 20 * CLOCKS_PER_SEC);
+	track_free(&t);
+	free(address);
+	free(said);
+}
+
 int
 main(void)
 {
@@ -170,6 +200,8 @@ main(void)
 		cmocka_unit_test(only_what_is_due_is_replaced),
 		cmocka_unit_test(
 		    a_recipient_that_became_several_has_a_row_for_each),
+		cmocka_unit_test(
+		    very_many_blocks_of_one_long_address_are_taken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
