@@ -16,6 +16,7 @@
 #include "common/child.h"
 #include "common/clients.h"
 #include "common/clock.h"
+#include "common/drain.h"
 #include "common/inner_host.h"
 #include "common/link.h"
 #include "common/log.h"
@@ -33,8 +34,6 @@ enum {
 	MECHANISMS_ASK_MS = 1000,
 	MECHANISMS_REFRESH_S = 60,
 	LISTEN_ANYWAY_MS = 5000, /* without waybill-auth */
-	DRAIN_TICK_MS = 100,
-	DRAIN_LINGER_MS = 2000,	 /* for farewells not yet read */
 	DRAIN_RECORDS_MS = 10000 /* for records not yet stored */
 };
 
@@ -44,9 +43,6 @@ static struct link *mechanisms_link;
 static struct event *mechanisms_timer;
 static uint32_t generation;
 static uint64_t started;
-static uint64_t drain_at;
-static struct event *drain_timer;
-static bool running = true;
 
 static void
 proxy_each_session(void (*visit)(struct session *))
@@ -62,52 +58,38 @@ proxy_each_session(void (*visit)(struct session *))
 	}
 }
 
-/* Farewells, and records that the keeper has not taken, keep us longer. */
-static bool
-proxy_is_done(uint64_t now)
+static size_t
+proxy_sessions(void)
 {
-	static uint64_t empty_since;
-
-	if (worker.session_count > 0)
-		empty_since = 0;
-	else if (empty_since == 0)
-		empty_since = now;
-	if (empty_since == 0 ||
-	    (stream_any_lingers() && now < empty_since + DRAIN_LINGER_MS))
-		return false;
-	return worker.keeper.settle_count == 0 ||
-	    now >= drain_at + DRAIN_RECORDS_MS;
+	return worker.session_count;
 }
 
 static void
-proxy_on_drain_tick(evutil_socket_t fd, short what, void *arg)
+proxy_tick(bool late)
 {
-	struct timeval tv = { 0, DRAIN_TICK_MS * 1000 };
-	uint64_t now = clock_ms();
-
-	(void)fd;
-	(void)what;
-	(void)arg;
-	if (now >= drain_at)
+	if (late)
 		proxy_each_session(session_expire);
-	if (proxy_is_done(now))
-		running = false;
-	else
-		evtimer_add(drain_timer, &tv);
 }
+
+/* Records that the keeper has not taken keep us longer. */
+static bool
+proxy_holds(uint64_t late)
+{
+	return worker.keeper.settle_count > 0 && late < DRAIN_RECORDS_MS;
+}
+
+static const struct drain_owner proxy_leaves = {
+	.sessions = proxy_sessions,
+	.tick = proxy_tick,
+	.holds = proxy_holds,
+};
 
 static void
 proxy_drain(uint64_t ms)
 {
-	uint64_t now = clock_ms();
-
-	if (!worker.draining)
-		log_info("drain", "%zu sessions have %llu ms",
-		    worker.session_count, (unsigned long long)ms);
 	worker.draining = true;
-	drain_at = ms > UINT64_MAX - now ? UINT64_MAX : now + ms;
 	listener_stop();
-	proxy_on_drain_tick(-1, 0, NULL);
+	drain_begin(ms);
 }
 
 static void
@@ -300,13 +282,13 @@ proxy_serve(void)
 	keeper_open(&worker.keeper, worker.base, worker.conf, &tracking_answers,
 	    &worker);
 	worker.probe = probe_start(&worker);
-	drain_timer = evtimer_new(worker.base, proxy_on_drain_tick, NULL);
+	drain_open(worker.base, &proxy_leaves);
 	mechanisms_timer = evtimer_new(worker.base, proxy_ask_mechanisms, NULL);
-	if (drain_timer == NULL || mechanisms_timer == NULL)
+	if (mechanisms_timer == NULL)
 		fatal("out of memory");
 	started = clock_ms();
 	proxy_ask_mechanisms(-1, 0, NULL);
-	while (running) {
+	while (!drain_is_over()) {
 		event_base_loop(worker.base, EVLOOP_ONCE);
 		link_flush_all();
 		stream_turn_end();
@@ -330,7 +312,7 @@ proxy_stop(void)
 	stream_end_lingering();
 	stream_turn_end();
 	turn_end();
-	event_free(drain_timer);
+	drain_close();
 	event_free(mechanisms_timer);
 	SSL_CTX_free(worker.tls);
 	SSL_CTX_free(worker.msa_tls);

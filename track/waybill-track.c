@@ -14,7 +14,7 @@
 
 #include "common/child.h"
 #include "common/clients.h"
-#include "common/clock.h"
+#include "common/drain.h"
 #include "common/inner_host.h"
 #include "common/link.h"
 #include "common/log.h"
@@ -23,57 +23,31 @@
 #include "conf/conf.h"
 #include "track/tracker.h"
 
-enum {
-	DRAIN_TICK_MS = 50,
-	DRAIN_LINGER_MS = 2000 /* for answers not yet read */
-};
-
 static struct tracker tracker;
-static uint64_t drain_at;
-static struct event *drain_timer;
-static bool running = true;
 
-static bool
-track_is_done(uint64_t now)
+static size_t
+track_sessions(void)
 {
-	static uint64_t empty_since;
-
-	if (tracker.session_count > 0)
-		empty_since = 0;
-	else if (empty_since == 0)
-		empty_since = now;
-	return empty_since != 0 &&
-	    (!stream_any_lingers() || now >= empty_since + DRAIN_LINGER_MS);
+	return tracker.session_count;
 }
 
 static void
-track_on_drain_tick(evutil_socket_t fd, short what, void *arg)
+track_tick(bool late)
 {
-	struct timeval tv = { 0, DRAIN_TICK_MS * 1000 };
-	uint64_t now = clock_ms();
-
-	(void)fd;
-	(void)what;
-	(void)arg;
-	tracker_sessions_end(&tracker, now >= drain_at);
-	if (track_is_done(now))
-		running = false;
-	else
-		evtimer_add(drain_timer, &tv);
+	tracker_sessions_end(&tracker, late);
 }
+
+static const struct drain_owner track_leaves = {
+	.sessions = track_sessions,
+	.tick = track_tick,
+};
 
 static void
 track_drain(uint64_t ms)
 {
-	uint64_t now = clock_ms();
-
-	if (!tracker.draining)
-		log_info("drain", "%zu sessions have %llu ms",
-		    tracker.session_count, (unsigned long long)ms);
 	tracker.draining = true;
-	drain_at = ms > UINT64_MAX - now ? UINT64_MAX : now + ms;
 	clients_stop();
-	track_on_drain_tick(-1, 0, NULL);
+	drain_begin(ms);
 }
 
 static void
@@ -179,11 +153,9 @@ track_start(struct child_start *start)
 	prctl(PR_SET_DUMPABLE, 0);
 	clients_open_files();
 	tracker.base = event_base_new();
-	drain_timer = tracker.base == NULL
-	    ? NULL
-	    : evtimer_new(tracker.base, track_on_drain_tick, NULL);
-	if (drain_timer == NULL)
+	if (tracker.base == NULL)
 		fatal("libevent cannot start");
+	drain_open(tracker.base, &track_leaves);
 	track_take_certificates(start);
 	track_set_rules();
 	/* In a log the sessions of many processes stand side by side. */
@@ -202,7 +174,7 @@ track_serve(void)
 	clients_begin();
 	child_serve(
 	    tracker.base, &track_orders, (uint64_t)tracker.conf->drain_timeout);
-	while (running) {
+	while (!drain_is_over()) {
 		event_base_loop(tracker.base, EVLOOP_ONCE);
 		link_flush_all();
 		stream_turn_end();
@@ -220,7 +192,7 @@ track_stop(void)
 	stream_end_lingering();
 	stream_turn_end();
 	turn_end();
-	event_free(drain_timer);
+	drain_close();
 	tracker_names_free(&tracker.names);
 	inner_hosts_free(tracker.inner);
 	conf_free(tracker.conf);
