@@ -135,12 +135,21 @@ codec_xtext_encode(const void *in, size_t len, char *out, size_t size)
 	return (long)n;
 }
 
-static int
-hex_value(char c)
+int
+codec_hex_value(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Lower case is not xtext. */
+static int
+xtext_hex_value(char c)
+{
+	return c < 'a' ? codec_hex_value(c) : -1;
 }
 
 long
@@ -158,8 +167,8 @@ codec_xtext_decode(const char *in, size_t len, void *out)
 		}
 		if (in[i] != '+' || len - i < 3)
 			return -1;
-		hi = hex_value(in[i + 1]);
-		lo = hex_value(in[i + 2]);
+		hi = xtext_hex_value(in[i + 1]);
+		lo = xtext_hex_value(in[i + 2]);
 		if (hi < 0 || lo < 0)
 			return -1;
 		p[n++] = (uint8_t)(hi << 4 | lo);

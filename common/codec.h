@@ -47,6 +47,8 @@ long codec_xtext_decode(const char *in, size_t len, void *out);
 
 /* Lower case hexadecimal and a NUL; out must hold 2 * len + 1. */
 void codec_hex_encode(const void *in, size_t len, char *out);
+/* What a hexadecimal digit of either case is worth, or -1. */
+int codec_hex_value(char digit);
 
 /* Is the text well-formed UTF-8 (RFC 3629: shortest forms, no surrogates)? */
 bool codec_is_utf8(const void *in, size_t len);

@@ -4,6 +4,7 @@
  */
 #include "common/codec.h"
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -202,6 +203,22 @@ hexadecimal_is_lower_case(void **state)
 	assert_string_equal(text, "");
 }
 
+static void
+a_hexadecimal_digit_has_a_value_in_either_case(void **state)
+{
+	static const char digits[] = "0123456789abcdefABCDEF";
+	const char *at;
+
+	(void)state;
+	for (int c = CHAR_MIN; c <= CHAR_MAX; c++) {
+		at = c == 0 ? NULL : strchr(digits, c);
+		assert_int_equal(codec_hex_value((char)c),
+		    at == NULL		   ? -1
+			: at - digits < 16 ? at - digits
+					   : at - digits - 6);
+	}
+}
+
 static const struct {
 	const char *text;
 	bool ok;
@@ -253,6 +270,8 @@ main(void)
 		cmocka_unit_test(xtext_goes_there_and_back),
 		cmocka_unit_test(malformed_xtext_is_refused),
 		cmocka_unit_test(hexadecimal_is_lower_case),
+		cmocka_unit_test(
+		    a_hexadecimal_digit_has_a_value_in_either_case),
 		cmocka_unit_test(only_well_formed_utf8_passes),
 	};
 

@@ -125,15 +125,6 @@ read_authority(struct part text, struct mtqp_uri_parsed *out)
 	return good && read_port(port, &out->uri.port);
 }
 
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Undo %HH. Returns the length, or -1 where it does not fit or is no URI. */
 static long
 unescape(struct part text, char *out, size_t size)
@@ -146,9 +137,10 @@ unescape(struct part text, char *out, size_t size)
 		if (n == size || c <= ' ' || c >= 0x7f || c == '?' || c == '#')
 			return -1;
 		if (c == '%') {
-			int hi =
-			    text.len - i > 2 ? hex_value(text.at[i + 1]) : -1;
-			int lo = hi >= 0 ? hex_value(text.at[i + 2]) : -1;
+			int hi = text.len - i > 2
+			    ? codec_hex_value(text.at[i + 1])
+			    : -1;
+			int lo = hi >= 0 ? codec_hex_value(text.at[i + 2]) : -1;
 
 			if (lo < 0)
 				return -1;

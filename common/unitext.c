@@ -67,15 +67,6 @@ unitext_put(struct buffer *out, struct octets text, const char *also)
 	}
 }
 
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Octets of an escape at text with its point, or 0. */
 static size_t
 read_escape(const char *text, size_t len, uint32_t *point)
@@ -85,8 +76,8 @@ read_escape(const char *text, size_t len, uint32_t *point)
 	*point = 0;
 	if (len < 6 || memcmp(text, "\\x{", 3) != 0)
 		return 0;
-	for (; i < len && i < 9 && hex_value(text[i]) >= 0; i++)
-		*point = *point << 4 | (uint32_t)hex_value(text[i]);
+	for (; i < len && i < 9 && codec_hex_value(text[i]) >= 0; i++)
+		*point = *point << 4 | (uint32_t)codec_hex_value(text[i]);
 	if (i < 5 || i == len || text[i] != '}')
 		return 0;
 	if (*point == 0 || *point > 0x10ffff ||

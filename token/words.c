@@ -72,18 +72,6 @@ parse_word(const char *in, size_t len, struct word *w)
 	return true;
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
-
 static long
 decode_q(const char *in, size_t len, char *out)
 {
@@ -94,11 +82,11 @@ decode_q(const char *in, size_t len, char *out)
 			out[n++] = in[i] == '_' ? ' ' : in[i];
 			continue;
 		}
-		if (i + 2 >= len || hex_digit(in[i + 1]) < 0 ||
-		    hex_digit(in[i + 2]) < 0)
+		if (i + 2 >= len || codec_hex_value(in[i + 1]) < 0 ||
+		    codec_hex_value(in[i + 2]) < 0)
 			return -1;
-		out[n++] =
-		    (char)(hex_digit(in[i + 1]) << 4 | hex_digit(in[i + 2]));
+		out[n++] = (char)(codec_hex_value(in[i + 1]) << 4 |
+		    codec_hex_value(in[i + 2]));
 		i += 2;
 	}
 	return (long)n;
