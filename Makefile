@@ -135,14 +135,21 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_ARCHIVES)
 	    -Wl,--as-needed $(LIBS_token) $(LIBS_secrets) $(LIBS_proxy) \
 	    $(LIBS_track)
 
-# How fast it is: make bench, or make bench CASE="refusals keeper".
-BENCHES  = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
+# How fast it is: make bench, or make bench CASE="short keeper".
+BENCHES  = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,\
+	   $(wildcard tests/bench/*_bench.c))
 BENCH_LIBS = secrets track conf common
-bench: install-check
+BENCH_LOAD = $(BUILD)/bench/load $(BUILD)/bench/sink
+bench: install-bench
 	$(MAKE) -j2 all benches
 	$(PYTHON) tests/bench/run $(BUILD) $(CASE)
 
-benches: $(BENCHES)
+benches: $(BENCHES) $(BENCH_LOAD)
+$(BENCH_LOAD): $(wildcard tests/bench/load*.[ch] tests/bench/sink*.[ch])
+	@mkdir -p $(@D)
+	@echo 'link $@'
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -pie -o $@ \
+	    $(filter tests/bench/$(@F)%.c,$^) -lssl -lcrypto
 $(BUILD)/bench/%: tests/bench/%.c $(foreach f,$(BENCH_LIBS),$(BUILD)/obj/$(f).a)
 	@mkdir -p $(@D)
 	@echo 'link $@'

@@ -32,7 +32,8 @@ def feed_lines(run):
             text = words_of(run, "feed_bench", LINES,
                             *([kind] if kind == "rfc3339" else []))
             speeds.append(number(text, r"(\d+) lines/s"))
-        run.result(f"{kind}_per_s", speeds)
+        run.result("feed_lines_per_s" if at == 0 else
+                   f"feed_lines_{kind}_per_s", speeds)
 
 
 def keeper(run):
@@ -52,4 +53,4 @@ def keeper(run):
         for kind, value in re.findall(r"STATUS (\w+): ([\d.]+) us", text):
             found.setdefault(f"status_{kind}_us", []).append(float(value))
     for name, values in found.items():
-        run.result(name, values)
+        run.result(f"keeper_{name}", values)

@@ -197,7 +197,7 @@ def tell(run, times):
     for kind, one in times.items():
         mean, variance = mean_and_variance(one.took)
         error = 1.96 * math.sqrt(variance / len(one.took))
-        run.result(f"{kind}_mean_ms", mean, mean - error, mean + error)
+        run.result(f"refusals_{kind}_mean_ms", mean, mean - error, mean + error)
         found = [] if kind == first else [
             welch(times[first].took, one.took),
             ranks(times[first].took, one.took),
