@@ -128,6 +128,7 @@ take_block(struct track *t, const struct track_step *step, bool first)
 		if (split + 1 < t->count) {
 			*row = t->rows[split];
 			row->count--;
+			row->shared = row->count;
 		}
 		parent = row;
 	}

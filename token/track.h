@@ -42,6 +42,7 @@ enum track_state {
 struct track_row {
 	struct track_step steps[TRACK_STEPS_MAX];
 	size_t count;	      /* at least 1 */
+	size_t shared;	      /* of them, with the row that it came from */
 	uint32_t hash;	      /* of the address, whatever its letter case */
 	uint32_t part;	      /* the one that was last to speak of it */
 	const char *dead_end; /* why the next hop tells nothing, or NULL */

@@ -26,7 +26,7 @@ most_lines(const struct track *t)
 	for (size_t i = 0; i < t->server_count; i++)
 		most += t->servers[i]->report.count;
 	for (size_t i = 0; i < t->count; i++)
-		for (size_t k = 0; k < t->rows[i].count; k++)
+		for (size_t k = t->rows[i].shared; k < t->rows[i].count; k++)
 			most += t->rows[i].steps[k].said->event_count + 1;
 	return most;
 }
@@ -139,6 +139,7 @@ compare(const void *a, const void *b)
 	return x->order < y->order ? -1 : 1;
 }
 
+/* What became of an address that turned into several is told once. */
 struct track_line *
 track_lines(const struct track *t, size_t *count)
 {
@@ -149,7 +150,7 @@ track_lines(const struct track *t, size_t *count)
 		return NULL;
 	add_arrivals(lines, count, t);
 	for (size_t i = 0; i < t->count; i++)
-		for (size_t k = 0; k < t->rows[i].count; k++)
+		for (size_t k = t->rows[i].shared; k < t->rows[i].count; k++)
 			add_step(lines, count, &t->rows[i].steps[k]);
 	qsort(lines, *count, sizeof(*lines), compare);
 	return lines;

@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include "token/track_lines.h"
+
 #define ENVID "x+2B1@h.example" /* "x+1@h.example" on the wire */
 
 static const struct report_recipient nobody = { .original = "",
@@ -146,6 +148,8 @@ a_recipient_that_became_several_has_a_row_for_each(void **state)
 		block("a@d", ACTION_FAILED), block("a@d", ACTION_DELAYED) };
 	struct track t = { 0 };
 	struct track_server *first = add_server(&t, ENVID, &said, 1), *next;
+	struct track_line *lines;
+	size_t count;
 
 	(void)state;
 	assert_int_equal(track_take(&t, first, ENVID), 1);
@@ -159,6 +163,11 @@ a_recipient_that_became_several_has_a_row_for_each(void **state)
 		assert_ptr_equal(track_row_now(&t.rows[i])->said,
 		    &next->report.parts[0].recipients[i]);
 	}
+	/* Two tell no time of arrival; the first hop's block is told once. */
+	lines = track_lines(&t, &count);
+	assert_non_null(lines);
+	assert_int_equal(count, 4);
+	free(lines);
 	track_free(&t);
 }
 
