@@ -177,7 +177,8 @@ begin_file(struct follow *f, uint64_t offset)
 	f->discarding = f->read_at > 0 && f->read_at < offset;
 }
 
-static void
+/* Returns whether it is the file that the record speaks of. */
+static bool
 open_recorded(struct follow *f, const struct follow_record *record)
 {
 	bool found;
@@ -186,6 +187,7 @@ open_recorded(struct follow *f, const struct follow_record *record)
 	if (!found && record->inode != 0)
 		f->counters.gaps++;
 	begin_file(f, found ? record->offset : 0);
+	return found;
 }
 
 /*
@@ -195,14 +197,18 @@ open_recorded(struct follow *f, const struct follow_record *record)
 static void
 reopen_truncated(struct follow *f)
 {
-	struct follow_record record;
+	struct follow_record record, none = { 0 };
 
 	record_of(f, &record);
 	/* A half line is not lost with it: it is read again. */
 	f->len = 0;
 	forget_buffer(f);
 	log_file_close(&f->file);
-	open_recorded(f, &record);
+	/* Without a copy: older files were read before it was cut. */
+	if (!open_recorded(f, &record)) {
+		log_file_close(&f->file);
+		open_recorded(f, &none);
+	}
 	f->counters.files++;
 	/* Nothing is shown again: we remember it. */
 	f->read_at = f->done = f->old_until;

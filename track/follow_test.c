@@ -297,6 +297,43 @@ a_file_that_is_gone_is_a_gap(void **state)
 	assert_int_equal(follow_counters(x->follow)->gaps, 1);
 }
 
+/* What stands between it and the log is read all the same. */
+static void
+behind_a_gap_the_oldest_is_read(void **state)
+{
+	struct fixture *x = *state;
+
+	append_lines(x->log, 0, 10);
+	start(x);
+	expect(x, 10);
+	stop(x);
+	unlink(x->log);
+	append_lines(x->log, 10, 20);
+	rotate(x, "", ".1");
+	usleep(20000);
+	append_lines(x->log, 20, 30);
+	start(x);
+	expect(x, 30);
+	assert_int_equal(follow_counters(x->follow)->gaps, 1);
+}
+
+/* An operator empties the log. */
+static void
+cut_without_a_copy_nothing_older_comes_again(void **state)
+{
+	struct fixture *x = *state;
+
+	append_lines(x->log, 0, 10);
+	start(x);
+	expect(x, 10);
+	rotate(x, "", ".1");
+	append_lines(x->log, 10, 20);
+	expect(x, 20);
+	assert_int_equal(truncate(x->log, 0), 0);
+	append_lines(x->log, 20, 22);
+	expect(x, 22);
+}
+
 /* The same inode number again, with other text in it. */
 static void
 another_file_is_not_taken_for_the_old(void **state)
@@ -508,6 +545,8 @@ main(void)
 		TEST(what_was_rotated_meanwhile_is_read),
 		TEST(what_was_rotated_twice_in_a_pause_is_read),
 		TEST(a_file_that_is_gone_is_a_gap),
+		TEST(behind_a_gap_the_oldest_is_read),
+		TEST(cut_without_a_copy_nothing_older_comes_again),
 		TEST(another_file_is_not_taken_for_the_old),
 		TEST(a_writer_that_notices_late_is_heard),
 		TEST(old_lines_are_shown_again_as_old),

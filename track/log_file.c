@@ -208,11 +208,17 @@ log_file_open(const char *path, const struct follow_record *record,
 	struct sibling *all;
 	size_t count;
 
+	file->fd = -1;
 	*found = false;
 	if (record->inode != 0 && (all = find_siblings(path, &count)) != NULL) {
 		*found = open_recorded(all, count, record, file);
+		/* All that is left was written after it, as far as we know. */
+		if (!*found && count > 0) {
+			open_file(all[0].path, file);
+			file->current = all[0].current;
+		}
 		free(all);
-		if (*found)
+		if (*found || file->fd >= 0)
 			return;
 	}
 	open_file(path, file);

@@ -19,8 +19,9 @@ struct log_file {
 /*
  * Open the file that a record speaks of: the log itself, or what it was
  * rotated to (its name with a suffix of digits, ".", "-"), if that is not
- * compressed. If there is none any more, or with a zero record, the log
- * itself from its start: *found is false. fd stays -1 where there is nothing.
+ * compressed. If there is none any more, the oldest of these from its start;
+ * with a zero record the log itself: *found is false. fd stays -1 where there
+ * is nothing.
  */
 void log_file_open(const char *path, const struct follow_record *,
     struct log_file *, bool *found);
