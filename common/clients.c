@@ -4,18 +4,26 @@
 #include "common/clients.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
+#include "common/clock.h"
 #include "common/log.h"
+#include "common/seldom.h"
 
 enum {
 	CLIENTS_SOCKETS_MAX = 64,
 	CLIENTS_TURN_MAX = 32, /* let in before others are served */
-	CLIENTS_REST_MS = 100  /* while no descriptor is left */
+	CLIENTS_REST_MS = 100, /* while no descriptor is left */
+	/* Descriptors left for what clients are served with. */
+	CLIENTS_SPARE = 64,
+	CLIENTS_SPARE_PART = 8 /* of few descriptors, one in as many */
 };
 
 struct clients_socket {
@@ -34,8 +42,14 @@ static void
 clients_rest(struct clients_socket *l)
 {
 	static const struct timeval tv = { 0, CLIENTS_REST_MS * 1000 };
+	static struct seldom seldom;
+	const char *why = strerror(errno);
+	uint64_t withheld;
 
-	log_error("accept", "%s", strerror(errno));
+	if (seldom_may(&seldom, clock_ms(), &withheld))
+		log_error("accept",
+		    "%s; lines withheld before this one: %" PRIu64, why,
+		    withheld);
 	event_del(l->event);
 	evtimer_add(l->rest, &tv);
 }
@@ -50,6 +64,28 @@ clients_on_rest(evutil_socket_t fd, short what, void *arg)
 	event_add(l->event, NULL);
 }
 
+/*
+ * Is there a descriptor for one more client? Were the last ones theirs, a
+ * keeper that starts again could not be reached while they stay.
+ */
+static bool
+clients_have_room(int fd)
+{
+	struct rlimit limit;
+	rlim_t spare = CLIENTS_SPARE;
+	int lowest = fcntl(fd, F_DUPFD_CLOEXEC, 0); /* that is free */
+
+	if (lowest == -1)
+		return false;
+	close(lowest);
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+		return true;
+	if (spare > limit.rlim_cur / CLIENTS_SPARE_PART)
+		spare = limit.rlim_cur / CLIENTS_SPARE_PART;
+	errno = EMFILE;
+	return (rlim_t)lowest < limit.rlim_cur - spare;
+}
+
 static void
 clients_on_client(evutil_socket_t fd, short what, void *arg)
 {
@@ -60,6 +96,10 @@ clients_on_client(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	for (i = 0; i < CLIENTS_TURN_MAX; i++) {
+		if (!clients_have_room((int)fd)) {
+			clients_rest(l);
+			return;
+		}
 		len = sizeof(peer);
 		client = accept4(fd, (struct sockaddr *)&peer, &len,
 		    SOCK_NONBLOCK | SOCK_CLOEXEC);

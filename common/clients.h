@@ -1,6 +1,7 @@
 /*
  * The listening TCP sockets of a process: lets clients in, some a turn, and
- * waits where there is no descriptor for the next one.
+ * waits where there is no descriptor for the next one; some are left free
+ * for what those are served with.
  */
 #ifndef COMMON_CLIENTS_H
 #define COMMON_CLIENTS_H

@@ -12,9 +12,10 @@ import pytest
 
 from mtqp_client import Gone
 from mtqp_server import (BYE, CLEAR, MANY, NOINFO, NOT_NOW, OK, PLAIN, SECRET,
-                         fixture_plain, fixture_start_server)  # noqa: F401
-from peers import is_alive, wait_until
-from waybill import HOSTNAME
+                         Server, fixture_plain,
+                         fixture_start_server)  # noqa: F401
+from peers import StrictHop, is_alive, wait_until
+from waybill import HOSTNAME, Waybill
 from wire import resident, sanitized
 
 
@@ -103,7 +104,31 @@ class TestLimits:
         slow.close()
 
 
+class FewFiles(Waybill):
+    def command(self):
+        return ["/bin/sh", "-c", 'ulimit -n 200; exec "$@"', "sh",
+                *super().command()]
+
+
 class TestFailures:
+    def test_clients_leave_descriptors_for_a_new_keeper(
+            self, space, authority, start_peer):
+        hop = start_peer(StrictHop(space / "hop", *PLAIN))
+        server = Server(start_peer(FewFiles(
+            space / "wb", hop, authority=authority, track={
+                **MANY, "sessions_per_address": 1000})), hop)
+        envid, secret = server.submit()
+        busy = server.secure()
+        idle = [server.connect(greet=False) for _ in range(300)]
+        server.waybill.wait_line(program="waybill-track", event="accept")
+        keeper, = server.waybill.children("keeper")
+        os.kill(keeper, signal.SIGKILL)
+        wait_until(lambda: busy.track(envid, secret).status == "+OK+", 10,
+                   "an answer of the new keeper")
+        assert len(server.waybill.lines(event="accept")) <= 20
+        for client in [busy, *idle]:
+            client.close()
+
     def test_a_queued_message_is_never_denied(self, start_server):
         """Whoever dies meanwhile: found, or try again later."""
         server = start_server(*PLAIN, track={
