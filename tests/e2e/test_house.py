@@ -38,23 +38,50 @@ def test_a_program_links_only_its_libraries(name):
     assert not extra
 
 
+OPTION = re.compile(r'\bO\([A-Z]+,\s*(\w+),\s*((?:"[^"]*"\s*)+),')
+HEADINGS = {"TOP": "OPTIONS OUTSIDE OF SECTIONS",
+            "MSA_LOG": "Section log of msa"}
+
+
+def words(text):
+    """A value without what it is written with."""
+    return re.findall(r"[^\s\"{},|]+", text)
+
+
 def options():
-    """Section and name of every option, as options.h lists them."""
-    text = (ROOT / "conf" / "options.h").read_text()
+    """Section, name and default of every option, as options.h lists them."""
+    text = (ROOT / "conf" / "options.h").read_text().replace("\\\n", "\n")
     for part in re.split(r"#define CONF_OPTIONS_", text)[1:]:
-        section = part.split("(", 1)[0].lower()
-        for name in re.findall(r"\bO\([A-Z]+, (\w+),", part):
-            yield section, name.rstrip("_")
+        section = part.split("(", 1)[0]
+        for name, default in OPTION.findall(part):
+            yield section, name.rstrip("_"), words(
+                re.sub(r'"\s+"', "", default))
 
 
-def test_the_sample_and_the_manual_name_every_option():
+def options_of_manual():
+    """The same, as the manual has them."""
+    text = (ROOT / "man" / "waybill.conf.5").read_text()
+    text = re.sub(r"\\\(dq", '"', text)
+    for part in re.split(r"^\.S[hs] ", text, flags=re.M)[1:]:
+        heading, body = part.split("\n", 1)
+        for item in re.split(r"^\.It Ic ", body, flags=re.M)[1:]:
+            name, about = item.split("\n", 1)
+            default = re.search(r"^Default: (.*?)\.$", about, re.M | re.S)
+            yield heading, name, words(
+                re.sub("^empty$", "", default[1]) if default else "")
+
+
+def test_the_manual_has_every_option_with_its_default():
+    wanted = [(HEADINGS.get(section, f"SECTION {section}"), name, default)
+              for section, name, default in options()]
+    assert len(wanted) > 60
+    assert list(options_of_manual()) == wanted
+
+
+def test_the_sample_names_every_option():
     sample = (ROOT / "conf" / "waybill.conf.sample").read_text()
-    manual = (ROOT / "man" / "waybill.conf.5").read_text()
-    found = list(options())
-    assert len(found) > 60
-    for section, name in found:
+    for section, name, _ in options():
         assert re.search(rf"\b{name}\b\s*=", sample), f"{section} {name}"
-        assert re.search(rf"\b{name}\b", manual), f"{section} {name}"
 
 
 def test_the_sample_is_a_good_configuration_but_for_its_certificate():
@@ -90,8 +117,8 @@ def test_a_child_says_who_starts_it(program):
     assert "waybilld" in done.stdout
 
 
-@pytest.mark.parametrize("page", ["waybilld.8", "waybillctl.8", "waybill.1",
-                                  "waybill.conf.5"])
+@pytest.mark.parametrize("page", sorted(
+    path.name for path in (ROOT / "man").iterdir()))
 def test_manual_pages_are_well_formed(page):
     done = subprocess.run(["man", "--warnings", "-l", "-Tutf8",
                            ROOT / "man" / page], text=True,
