@@ -248,7 +248,7 @@ names_address(struct octets text, struct octets address)
 {
 	struct octets domain = domain_of(address), local = address;
 
-	if (domain.data != NULL)
+	if (domain.len > 0)
 		local.len -= domain.len + 1;
 	return contains(text, local) || contains(text, domain);
 }
