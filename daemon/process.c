@@ -144,8 +144,11 @@ on_control(evutil_socket_t fd, short what, void *arg)
 	if (got == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (got <= 0) {
-		/* Its end is seen by SIGCHLD. */
-		if (got == -1 && p->pid > 0) {
+		/*
+		 * Its end is seen by SIGCHLD; a reset is its end with an order
+		 * that it did not read.
+		 */
+		if (got == -1 && errno != ECONNRESET && p->pid > 0) {
 			log_error("control", "%s %u: %s; killing it",
 			    role_name(p->role), p->index, strerror(errno));
 			kill(p->pid, SIGKILL);

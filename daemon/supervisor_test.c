@@ -453,6 +453,26 @@ who_closes_the_channel_and_lives_on_is_killed(void **state)
 	write_file("waybill-proxy", sleeps, 0755);
 }
 
+/* Whoever ends has no need to read what it was ordered meanwhile. */
+static void
+who_leaves_an_order_unread_is_not_killed(void **state)
+{
+	char script[300];
+	struct process *p;
+
+	(void)state;
+	snprintf(script, sizeof(script),
+	    "#!/bin/sh\nexec 3<&-\nsleep 0.3\n: >%s/left\n", directory);
+	write_file("waybill-proxy", script, 0755);
+	p = supervisor_add(&s, ROLE_PROXY, 0, s.current);
+	while (p->control >= 0)
+		event_base_loop(s.base, EVLOOP_ONCE);
+	wait_for_an_end();
+	snprintf(script, sizeof(script), "%s/left", directory);
+	assert_int_equal(unlink(script), 0);
+	write_file("waybill-proxy", sleeps, 0755);
+}
+
 #define CASE(f)                                                                \
 	cmocka_unit_test_setup_teardown(f, make_supervisor, end_supervisor)
 
@@ -471,6 +491,7 @@ main(void)
 		CASE(the_keeper_ends_after_tracker_and_feed),
 		CASE(a_user_made_since_the_start_needs_a_restart),
 		CASE(who_closes_the_channel_and_lives_on_is_killed),
+		CASE(who_leaves_an_order_unread_is_not_killed),
 	};
 
 	alarm(60);
