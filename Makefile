@@ -144,6 +144,11 @@ bench: install-bench
 	$(MAKE) -j2 all benches
 	$(PYTHON) tests/bench/run $(BUILD) $(CASE)
 
+# Instructions and system calls of a message, held to tests/bench/budgets.
+bench-quick: install-quick
+	$(MAKE) -j2 all $(BENCH_LOAD)
+	$(PYTHON) tests/bench/quick $(BUILD)
+
 benches: $(BENCHES) $(BENCH_LOAD)
 $(BENCH_LOAD): $(wildcard tests/bench/load*.[ch] tests/bench/sink*.[ch])
 	@mkdir -p $(@D)
@@ -181,4 +186,5 @@ clean:
 
 -include $(OBJECTS:.o=.d)
 .SECONDARY:
-.PHONY: all tests clean run demo check asan fuzz fuzzers bench benches lint install
+.PHONY: all tests clean run demo check asan fuzz fuzzers bench bench-quick \
+	benches lint install
