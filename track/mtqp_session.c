@@ -365,13 +365,10 @@ mtqp_session_refuse(struct mtqp_session *s, enum mtqp_refusal refusal)
 }
 
 void
-mtqp_session_tls_refuse(struct mtqp_session *s, enum mtqp_tls_refusal refusal)
+mtqp_session_tls_refuse(struct mtqp_session *s)
 {
 	enter(s, MTQP_START_TLS, MTQP_READ);
-	if (refusal == MTQP_TLS_BAD_FQDN)
-		answer_bad(s, "/bad-fqdn", "no domain of this server");
-	else
-		put(s, "-TEMP/unavailable there is no TLS now\r\n");
+	answer_bad(s, "/bad-fqdn", "no domain of this server");
 }
 
 int

@@ -77,13 +77,12 @@ enum mtqp_refusal { MTQP_NOINFO, MTQP_TEMPORARY };
 void mtqp_session_refuse(struct mtqp_session *, enum mtqp_refusal);
 
 /*
- * STARTTLS (RFC 3887 6). BAD_FQDN: no certificate for the domain. unread is
+ * STARTTLS (RFC 3887 6). Refused: no certificate for the domain. unread is
  * what came behind the command in clear: any such session ends, since it may
  * not be the client's (CVE-2011-0411). Else the handshake starts once out is
  * written; returns 0, or -1 where it must not.
  */
-enum mtqp_tls_refusal { MTQP_TLS_BAD_FQDN, MTQP_TLS_TEMPORARY };
-void mtqp_session_tls_refuse(struct mtqp_session *, enum mtqp_tls_refusal);
+void mtqp_session_tls_refuse(struct mtqp_session *);
 int mtqp_session_tls_begin(struct mtqp_session *, size_t unread)
     __attribute__((warn_unused_result));
 

@@ -130,9 +130,7 @@ act(struct play *p, const char *what)
 	else if (strcmp(what, "temporary") == 0)
 		mtqp_session_refuse(s, MTQP_TEMPORARY);
 	else if (strcmp(what, "no domain") == 0)
-		mtqp_session_tls_refuse(s, MTQP_TLS_BAD_FQDN);
-	else if (strcmp(what, "no tls") == 0)
-		mtqp_session_tls_refuse(s, MTQP_TLS_TEMPORARY);
+		mtqp_session_tls_refuse(s);
 	else if (strcmp(what, "tls") == 0)
 		assert_int_equal(mtqp_session_tls_begin(s, buffer_len(&p->in)),
 		    buffer_len(&p->in) > 0 ? -1 : 0);

@@ -131,7 +131,7 @@ session_start_tls(struct tracker_session *s)
 
 	stream_input(s->client, &unread);
 	if (ctx == NULL) {
-		mtqp_session_tls_refuse(&s->mtqp, MTQP_TLS_BAD_FQDN);
+		mtqp_session_tls_refuse(&s->mtqp);
 	} else if (mtqp_session_tls_begin(&s->mtqp, unread) == 0) {
 		session_write(s);
 		stream_start_tls(s->client, ctx, NULL);

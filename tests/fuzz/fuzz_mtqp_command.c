@@ -29,10 +29,11 @@ static void
 answer_look_up(struct mtqp_session *s, unsigned how)
 {
 	check_look_up(s);
-	if (how % 4 == 0)
+	if (how % 3 == 0)
 		mtqp_session_found(s, body, sizeof(body) - 1);
 	else
-		mtqp_session_refuse(s, (enum mtqp_refusal)(how % 4 - 1));
+		mtqp_session_refuse(
+		    s, how % 3 == 1 ? MTQP_NOINFO : MTQP_TEMPORARY);
 }
 
 static void
@@ -41,11 +42,9 @@ answer_tls(struct mtqp_session *s, unsigned how, size_t unread)
 	MUST(mtqp_is_domain(s->domain, strlen(s->domain)));
 	MUST(s->security == MTQP_CLEAR && s->rules->tls);
 	if (how % 4 == 3)
-		mtqp_session_tls_refuse(s, MTQP_TLS_BAD_FQDN);
-	else if (how % 4 == 2)
-		mtqp_session_tls_refuse(s, MTQP_TLS_TEMPORARY);
+		mtqp_session_tls_refuse(s);
 	else if (mtqp_session_tls_begin(s, how & 8 ? 0 : unread) == 0)
-		mtqp_session_tls_done(s, how % 4 == 0);
+		mtqp_session_tls_done(s, how % 2 == 0);
 }
 
 static void
