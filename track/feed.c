@@ -7,6 +7,7 @@
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -51,7 +52,7 @@ struct feed {
 	enum feed_keeper_state said; /* the keeper's, in the log */
 	uint64_t away;		     /* ticks since it is not well, 0: it is */
 	uint64_t looked;	     /* ticks, at the log's name */
-	int barred;		     /* errno of that, 0: it can be read */
+	int barred;		     /* what feed_log_fault() says of it */
 	int barred_said;	     /* what was logged of it */
 };
 
@@ -168,13 +169,22 @@ start_queue(struct feed *f, struct event_base *base)
 	return f->keeper != NULL;
 }
 
-/* Why the log's own name cannot be read: errno, or 0. */
-static int
-why_barred(const struct feed *f)
+int
+feed_log_fault(const char *path)
 {
-	if (f->options.path == NULL || access(f->options.path, R_OK) == 0)
+	struct stat st;
+
+	if (path == NULL)
 		return 0;
-	return errno;
+	if (stat(path, &st) == -1 || access(path, R_OK) == -1)
+		return errno;
+	return S_ISREG(st.st_mode) ? 0 : ESPIPE;
+}
+
+const char *
+feed_log_fault_text(int fault)
+{
+	return fault == ESPIPE ? "it is no file" : strerror(fault);
 }
 
 struct feed *
@@ -195,7 +205,7 @@ feed_new(struct event_base *base, const struct feed_options *options,
 	TAILQ_INIT(&f->marks.list);
 	read_now(f);
 	f->moved = f->looked = f->now.ticks;
-	f->barred = f->barred_said = why_barred(f);
+	f->barred = f->barred_said = feed_log_fault(f->options.path);
 	f->join = log_join_new(&join, on_step, f);
 	f->tick = evtimer_new(base, on_tick, f);
 	if (f->join != NULL && f->tick != NULL && start_queue(f, base) &&
@@ -269,12 +279,12 @@ say_barred(struct feed *f)
 	if (f->now.ticks - f->looked < LOOK_MS)
 		return;
 	f->looked = f->now.ticks;
-	is = why_barred(f);
+	is = feed_log_fault(f->options.path);
 	if (is == f->barred && is != f->barred_said) {
 		f->barred_said = is;
 		if (is != 0)
 			log_warning("log-unreadable", "%s: %s", f->options.path,
-			    strerror(is));
+			    feed_log_fault_text(is));
 		else
 			log_info("log-readable", "%s", f->options.path);
 	}

@@ -54,6 +54,10 @@ struct feed *feed_new(struct event_base *, const struct feed_options *,
     struct feed_state *state) __attribute__((warn_unused_result));
 void feed_free(struct feed *);
 
+/* Why a log cannot be read under this name (or NULL) now; 0: it can. */
+int feed_log_fault(const char *path);
+const char *feed_log_fault_text(int fault);
+
 /* At the end of each turn of the event loop. */
 void feed_turn(struct feed *);
 

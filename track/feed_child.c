@@ -95,7 +95,7 @@ start_feed(void)
 		.door = child.door,
 		.msa = child.conf->msa_name,
 		.wait = (uint64_t)log->wait };
-	int got = feed_state_read(&child.state);
+	int got = feed_state_read(&child.state), fault;
 
 	if (got == -1)
 		fatal("%s: %s", log->state, strerror(errno));
@@ -104,9 +104,10 @@ start_feed(void)
 		    "%s is read from its start; what is read again counts once",
 		    log->file);
 	/* It may come yet, but a mistake should be seen. */
-	if (access(log->file, R_OK) != 0)
-		log_warning(
-		    "log-unreadable", "%s: %s", log->file, strerror(errno));
+	fault = feed_log_fault(log->file);
+	if (fault != 0)
+		log_warning("log-unreadable", "%s: %s", log->file,
+		    feed_log_fault_text(fault));
 	child.feed = feed_new(child.base, &options, &child.state);
 	if (child.feed == NULL)
 		fatal("no memory");

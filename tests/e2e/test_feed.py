@@ -120,6 +120,21 @@ def test_journal_of_root_and_of_the_mta_only(by_hand):
     assert sorted(by_hand.texts(sent)) == ["mail's", "root's"]
 
 
+def test_a_name_that_is_no_file_is_said(followed):
+    waybill, log = followed.waybill, followed.log
+    log.rename(log.with_name("mail.log.1"))
+    log.mkdir()
+    line = waybill.wait_line(event="log-unreadable", timeout=30)
+    assert line["msg"] == f"{log}: it is no file"
+    waybill.reload()
+    waybill.wait_line(event="log-unreadable", count=2)
+    log.rmdir()
+    log.write_text("")
+    log.chmod(0o644)
+    followed.sentinel()
+    waybill.wait_line(event="log-readable", timeout=30)
+
+
 def test_print_needs_no_keeper(by_hand):
     by_hand.deliver("4QZZZZZZZ1", "250 \x1b[31m\udcff")
     done = run_feed([by_hand.waybill.program("bin/waybill-feed"), "--print",
