@@ -32,6 +32,7 @@ struct deriving {
 	size_t branch_count;
 	struct status_list *list;
 	size_t events_used;
+	uint64_t queued_until; /* at most; 0: unknown */
 };
 
 static struct octets
@@ -142,7 +143,9 @@ split_branches(struct deriving *d, const struct group *g)
 			b[-1].count++;
 			continue;
 		}
-		*b = (struct branch){ .events = g->events + i, .count = 1 };
+		*b = (struct branch){ .events = g->events + i,
+			.count = 1,
+			.retry_until = d->queued_until };
 		d->branch_count++;
 	}
 	for (size_t i = 0; i < d->branch_count; i++)
@@ -383,6 +386,16 @@ sort_out(struct deriving *d, const struct history_event *events, size_t count)
 			d->sorted[d->count++] = &events[i];
 }
 
+static uint64_t
+queued_until(const struct status_view *view, const struct history_event *events,
+    size_t count)
+{
+	for (size_t i = 0; view->queue_lifetime != 0 && i < count; i++)
+		if (events[i].source == SOURCE_PROXY)
+			return events[i].time + view->queue_lifetime;
+	return 0;
+}
+
 static void
 derive_groups(struct deriving *d)
 {
@@ -404,6 +417,7 @@ status_derive(const struct history_event *events, size_t count,
 	*list = (struct status_list){ NULL, 0, NULL };
 	if (count == 0)
 		return 0;
+	d.queued_until = queued_until(view, events, count);
 	d.sorted = calloc(count, sizeof(*d.sorted));
 	d.line = calloc(count + WHOLE_MAX, sizeof(*d.line));
 	d.groups = calloc(count, sizeof(*d.groups));

@@ -19,12 +19,15 @@ struct status_view {
 	/* Is this next hop one of ours? NULL: none is. Either may be empty. */
 	bool (*is_inner)(void *arg, struct octets host, struct octets address);
 	void *arg;
+	/* How long the MSA keeps trying, in ms; 0: unknown. */
+	uint64_t queue_lifetime;
 };
 
 /*
  * One recipient. Texts point into the events. remote_mta and last_attempt
  * are set exactly when an attempt was made, retry_until only while the
- * message is in the local queue (RFC 3886 3.3.5 to 3.3.7).
+ * message is in the local queue (RFC 3886 3.3.5 to 3.3.7): what an event says
+ * of it, or the end of the MSA's queue_lifetime.
  */
 struct status_row {
 	struct octets original;	 /* as submitted */

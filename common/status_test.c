@@ -137,7 +137,7 @@ static void
 check_story(const struct story *s)
 {
 	struct status_view view = { (s->reveal & 1) != 0, (s->reveal & 2) != 0,
-		is_inner, NULL };
+		is_inner, NULL, 0 };
 	struct history_event events[EVENTS_MAX];
 	size_t count = events_of(s->events, events);
 	struct status_list list;
@@ -617,6 +617,43 @@ the_submission_comes_first(void **state)
 	status_list_free(&list);
 }
 
+/* RFC 3886 3.3.7, where the log does not say when trying ends. */
+static void
+who_waits_is_tried_until_the_queue_gives_up(void **state)
+{
+	struct history_event events[] = {
+		{ .time = 1000,
+		    .source = SOURCE_PROXY,
+		    .action = ACTION_DELAYED,
+		    .original = text("a@x"),
+		    .recipient = text("a@x") },
+		{ .time = 5000,
+		    .source = SOURCE_LOG,
+		    .action = ACTION_DELAYED,
+		    .status = "4.4.1",
+		    .original = text("a@x"),
+		    .recipient = text("b@x") },
+	};
+	struct status_view view = { .queue_lifetime = 60000 };
+	struct status_list list;
+
+	(void)state;
+	for (size_t count = 1; count <= 2; count++) {
+		assert_int_equal(status_derive(events, count, &view, &list), 0);
+		assert_int_equal(list.rows[0].action, ACTION_DELAYED);
+		assert_int_equal(list.rows[0].retry_until, 61000);
+		status_list_free(&list);
+	}
+	events[1].retry_until = 30000;
+	assert_int_equal(status_derive(events, 2, &view, &list), 0);
+	assert_int_equal(list.rows[0].retry_until, 30000);
+	status_list_free(&list);
+	events[1].action = ACTION_DELIVERED;
+	assert_int_equal(status_derive(events, 2, &view, &list), 0);
+	assert_int_equal(list.rows[0].retry_until, 0);
+	status_list_free(&list);
+}
+
 int
 main(void)
 {
@@ -627,6 +664,7 @@ main(void)
 		cmocka_unit_test(what_an_alias_comes_to),
 		cmocka_unit_test(order_of_arrival_changes_nothing),
 		cmocka_unit_test(the_submission_comes_first),
+		cmocka_unit_test(who_waits_is_tried_until_the_queue_gives_up),
 		cmocka_unit_test(hidden_branches_have_no_events),
 		cmocka_unit_test(actions_have_words),
 		cmocka_unit_test(codes_are_three_numbers),

@@ -249,6 +249,7 @@ static const struct need {
 	{ CONF_FOR_TRACK, "", "drain_timeout" },
 	{ CONF_FOR_TRACK, "tls", "min_version" },
 	{ CONF_FOR_TRACK, "tls", "ciphers" },
+	{ CONF_FOR_TRACK, "msa", "queue_lifetime" },
 	{ CONF_FOR_TRACK, "tracking", "reveal_aliases" },
 	{ CONF_FOR_TRACK, "tracking", "reveal_hosts" },
 	{ CONF_FOR_TRACK, "tracking", "inner_hosts" },

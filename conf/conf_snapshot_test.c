@@ -134,6 +134,7 @@ the_tracker_knows_no_vault_and_no_logins(void **state)
 	assert_int_equal(c->tracking.inner_hosts.count, 8);
 	assert_int_equal(c->tracking.remember.count, 0);
 	assert_string_equal(c->msa.address, "");
+	assert_int_equal(c->msa.queue_lifetime, 432000000);
 	assert_int_equal(c->limits.handshake_timeout, 30000);
 	assert_int_equal(c->limits.sessions, 0);
 	assert_int_equal(c->listen_count, 0);

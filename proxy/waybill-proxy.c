@@ -241,6 +241,7 @@ proxy_set_view(void)
 		.reveal_hosts = conf->reveal_hosts,
 		.is_inner = inner_host_match,
 		.arg = inner,
+		.queue_lifetime = (uint64_t)worker.conf->msa.queue_lifetime,
 	};
 }
 

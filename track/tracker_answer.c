@@ -39,7 +39,8 @@ derive(const struct tracker *t, const struct mail_record *m,
 					      t->conf->tracking.reveal_aliases,
 		.reveal_hosts = t->conf->tracking.reveal_hosts,
 		.is_inner = inner_host_match,
-		.arg = t->inner };
+		.arg = t->inner,
+		.queue_lifetime = (uint64_t)t->conf->msa.queue_lifetime };
 	const struct octets nowhere = { NULL, 0 };
 	enum tracker_result result = TRACKER_UNAVAILABLE;
 	struct status_list list;

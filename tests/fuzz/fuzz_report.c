@@ -136,7 +136,7 @@ write_history(const uint8_t *data, size_t size, unsigned reveal)
 	struct history_event events[EVENTS_MAX];
 	size_t count = take_events(data, data + size, events), named = 0;
 	struct status_view view = { (reveal & 2) != 0, (reveal & 4) != 0,
-		is_inner, NULL };
+		is_inner, NULL, size };
 	struct report_source source = {
 		.envid = { data, size < 90 ? size : 90 },
 		.reporting_mta = { (const uint8_t *)"t.example", 9 },
