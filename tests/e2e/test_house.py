@@ -108,6 +108,19 @@ def test_help_and_version(program):
 
 
 @pytest.mark.parametrize("program", sorted(
+    name for name in LIBRARIES if not name.startswith("libexec")))
+def test_help_and_manual_have_the_same_options(program):
+    name = program.rsplit("/", 1)[1]
+    said = subprocess.run([build_directory() / program, "--help"], text=True,
+                          stdout=subprocess.PIPE, check=True).stdout
+    page, = (ROOT / "man").glob(f"{name}.[0-9]")
+    items = re.findall(r"^\.It Fl (.*)$", page.read_text(), re.M)
+    listed = {option for item in items
+              for option in re.findall(r"(?:^|Fl )-([a-z-]+)", item)}
+    assert listed == set(re.findall(r"--([a-z-]+)", said))
+
+
+@pytest.mark.parametrize("program", sorted(
     name for name in LIBRARIES if name.startswith("libexec")))
 def test_a_child_says_who_starts_it(program):
     done = subprocess.run([build_directory() / program], text=True,
