@@ -62,7 +62,8 @@ is_busy(const uint8_t *results, size_t count)
 
 /* The results of a batch, or NULL where there is none that makes sense. */
 static const uint8_t *
-read_results(const struct feed_batch *b, unsigned type, struct wire_in *body)
+read_results(struct feed_keeper *k, const struct feed_batch *b, unsigned type,
+    struct wire_in *body)
 {
 	uint16_t count = wire_get_u16(body);
 	const uint8_t *results = body->next;
@@ -71,7 +72,9 @@ read_results(const struct feed_batch *b, unsigned type, struct wire_in *body)
 		return NULL;
 	if (type != MSG_EVENTS_ARE || count != b->count ||
 	    (size_t)(body->end - body->next) != count) {
-		log_error("keeper", "its answer makes no sense");
+		log_error("keeper_malformed",
+		    "the keeper's answer (type %u) is malformed", type);
+		link_reset(k->link);
 		return NULL;
 	}
 	return results;
@@ -111,7 +114,7 @@ on_answer(void *arg, uint64_t who, unsigned type, struct wire_in *body)
 {
 	struct feed_keeper *k = arg;
 	struct feed_batch *b = &k->batches[who];
-	const uint8_t *results = read_results(b, type, body);
+	const uint8_t *results = read_results(k, b, type, body);
 	struct feed_now now = now_is();
 
 	k->asked[who] = false;

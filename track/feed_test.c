@@ -31,7 +31,13 @@
 enum { PATIENCE = 20000, LINES_MAX = 20000 };
 
 /* What the door does with a question. */
-enum mood { MOOD_STORES, MOOD_UNAVAILABLE, MOOD_HANGS_UP, MOOD_SILENT };
+enum mood {
+	MOOD_STORES,
+	MOOD_UNAVAILABLE,
+	MOOD_HANGS_UP,
+	MOOD_SILENT,
+	MOOD_MALFORMED
+};
 
 struct fixture {
 	char directory[64];
@@ -46,6 +52,8 @@ struct fixture {
 	struct feed_options options;
 	enum mood mood;
 	unsigned questions;
+	uint64_t asker; /* who asked last */
+	unsigned askers;
 	unsigned told; /* items of known ids, repeated ones too */
 	unsigned next; /* line that is written next */
 	bool told_of[LINES_MAX];
@@ -82,6 +90,8 @@ answer_events(struct asker *asker, uint64_t id, struct wire_in *body)
 
 	assert_true(scan_is(msa, "main"));
 	x->questions++;
+	x->askers += asker->number != x->asker;
+	x->asker = asker->number;
 	wire_begin(&out);
 	wire_put_u16(&out, count);
 	for (uint16_t i = 0; i < count; i++) {
@@ -91,6 +101,8 @@ answer_events(struct asker *asker, uint64_t id, struct wire_in *body)
 					   : FEED_UNAVAILABLE);
 	}
 	assert_int_equal(wire_end(body), 0);
+	if (x->mood == MOOD_MALFORMED)
+		wire_put_u8(&out, 0);
 	if (x->mood == MOOD_HANGS_UP)
 		door_close_asker(x->door, asker->number);
 	else if (x->mood != MOOD_SILENT)
@@ -371,6 +383,25 @@ a_keeper_that_dies_with_a_question_is_asked_again(void **state)
 	assert_int_equal(x->told, 200);
 }
 
+static void
+a_keeper_that_answers_nonsense_is_hung_up_on(void **state)
+{
+	struct fixture *x = *state;
+
+	x->mood = MOOD_MALFORMED;
+	open_keeper(x);
+	add_lines(x, 100);
+	start(x);
+	for (int i = 0; i < PATIENCE && x->questions < 3; i++)
+		turn(x);
+	assert_true(x->askers >= 2);
+	assert_int_equal(x->told, 0);
+	x->mood = MOOD_STORES;
+	until_told(x);
+	until_stored(x);
+	assert_int_equal(x->told, 100);
+}
+
 /* As kill -9 does: nothing is stored at the end. */
 static void
 wherever_it_is_killed_no_line_is_lost(void **state)
@@ -511,6 +542,7 @@ main(void)
 		TEST(without_a_keeper_nothing_is_done_with),
 		TEST(an_unwilling_keeper_is_asked_again),
 		TEST(a_keeper_that_dies_with_a_question_is_asked_again),
+		TEST(a_keeper_that_answers_nonsense_is_hung_up_on),
 		TEST(wherever_it_is_killed_no_line_is_lost),
 		TEST(an_id_that_waits_holds_the_place),
 		TEST(once_ends_when_all_is_done),
