@@ -14,10 +14,9 @@
 #include "common/addresses.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/seldom.h"
 #include "common/turn.h"
 #include "proxy/worker.h"
-
-enum { SESSION_REFUSED_LOG_MS = 1000 };
 
 struct state_rule {
 	enum session_state state;
@@ -307,29 +306,25 @@ session_draw_id(struct session *s)
 	s->w->total_sessions++;
 }
 
-/* One line a second at most: a flood of clients makes none of lines. */
+/* A flood of clients makes none of lines. */
 static void
 session_log_refused(const struct session *s, unsigned of_address)
 {
-	static uint64_t quiet_until;
-	static int64_t unsaid;
+	static struct seldom seldom;
+	uint64_t withheld;
 	struct log_line l;
 
-	if (clock_ms() < quiet_until) {
-		unsaid++;
+	if (!seldom_may(&seldom, clock_ms(), &withheld))
 		return;
-	}
-	quiet_until = clock_ms() + SESSION_REFUSED_LOG_MS;
 	log_begin(&l, LOG_IS_WARNING, "refused");
 	log_session(&l, s->id);
 	log_text(&l, "client", s->address);
 	log_number(&l, "of_address", of_address);
 	log_number(&l, "of_worker", (int64_t)s->w->session_count);
-	log_number(&l, "unsaid", unsaid);
+	log_number(&l, "unsaid", (int64_t)withheld);
 	log_text(&l, "reason",
 	    "too many sessions (limits sessions, sessions_per_address)");
 	log_end(&l);
-	unsaid = 0;
 }
 
 /* Is there room for one more of this address? */
