@@ -147,7 +147,8 @@ read_arrival(struct octets text, struct log_event *event)
 static enum log_kind
 read_completed(struct octets text, struct log_event *event)
 {
-	(void)event;
+	/* Several that become one address are delivered to and named once. */
+	event->unnamed = true;
 	return text.len == 0 || text.data[0] == ' ' ? LOGGED_END
 						    : LOGGED_NOTHING;
 }

@@ -138,6 +138,7 @@ known_ids_renew(struct known_ids *k, struct known_id *id)
 	id->born = 0;
 	id->recipients = 0;
 	id->by_filter = id->forwarded = id->ended = false;
+	id->aliased = id->passed_on = false;
 }
 
 void

@@ -29,6 +29,8 @@ struct known_id {
 	uint32_t recipients;  /* 0: unknown */
 	bool by_filter;	      /* it came from a content filter */
 	bool forwarded;	      /* by an alias, to who knows how many */
+	bool aliased;	      /* an address of it became another */
+	bool passed_on;	      /* it goes on as another id */
 	bool ended;
 	struct known_origin *origins;
 };

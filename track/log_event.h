@@ -33,6 +33,7 @@ struct log_event {
 	enum log_kind kind;
 	bool forwarded;	     /* next_id is the MSA's own, by its alias */
 	bool requeued;	     /* by its operator: queue_id ends with it */
+	bool unnamed;	     /* it ends, and not all were named perhaps */
 	uint32_t pid;	     /* 0: unknown */
 	uint32_t recipients; /* of a queue id; 0: unknown */
 	struct octets host;  /* where it was logged, or empty */

@@ -215,9 +215,12 @@ static void
 emit_join(struct log_join *j, struct known_id *next, uint64_t from,
     const struct log_event *event)
 {
+	struct known_id *id = known_ids_find(j->ids, from);
 	struct log_event join = *event;
 	bool again = next->joined_from == from;
 
+	if (id != NULL)
+		id->passed_on = true;
 	if (again && event->status.original.len == 0)
 		return;
 	next->joined_from = from;
@@ -251,6 +254,8 @@ add_status(struct log_join *j, const struct log_event *given)
 	uint64_t key = id_key(j, &event);
 	struct known_id *id = known_ids_find(j->ids, key), *next;
 
+	if (id != NULL && event.status.original.len > 0)
+		id->aliased = true;
 	find_original(id, &event.status);
 	find_tls(j, key, &event);
 	if (event.next_id.len == 0) {
@@ -311,13 +316,27 @@ add_join(struct log_join *j, const struct log_event *event)
 	}
 }
 
+/*
+ * The MSA has done with the message, but where addresses became others it
+ * may not have named each of them: who still waits will not hear more. What
+ * is a part of a message does not tell that of the whole.
+ */
+static bool
+leaves_unnamed(const struct known_id *id, const struct log_event *event)
+{
+	return event->unnamed && id != NULL && id->aliased && !id->passed_on &&
+	    id->joined_from == 0;
+}
+
 static void
 add_end(struct log_join *j, const struct log_event *event)
 {
-	if (event->status.action != ACTION_OPAQUE)
+	struct known_id *id = known_ids_find(j->ids, id_key(j, event));
+
+	if (event->status.action != ACTION_OPAQUE || leaves_unnamed(id, event))
 		emit(j, LOGGED_STATUS, event);
 	emit_end(j, event->queue_id, event);
-	end_id(j, known_ids_find(j->ids, id_key(j, event)));
+	end_id(j, id);
 }
 
 static void

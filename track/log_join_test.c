@@ -21,7 +21,8 @@
 #define QUEUED(relay, id)                                                      \
 	"relay=" relay ", delay=1, dsn=2.0.0, status=sent (250 2.0.0 Ok: "     \
 	"queued as " id ")"
-#define MX "mx.example.org[192.0.2.7]:25"
+#define MX	       "mx.example.org[192.0.2.7]:25"
+#define EXIM(id, what) "2026-11-22 10:00:00 " id " " what
 #define TLS                                                                    \
 	"Trusted TLS connection established to " MX                            \
 	": TLSv1.3 with cipher X (256/256 bits)"
@@ -184,12 +185,25 @@ static const struct story stories[] = {
 		"qmgr[1]: 4A0003: from=<a@x>, size=1, nrcpt=1 (queue active)",
 		AT "smtp[2]: 4A0003: to=<b@y>, orig_to=<root@x>, " SENT(MX) },
 	    "4A0001 is 4A0003\n4A0003 relayed b@y for root@x\n" },
+	{ "Exim names one of those that became one address",
+	    { EXIM("1xUySD-0008WT-0N", "<= a@x H=(c) [192.0.2.1] P=esmtp S=9"),
+		EXIM("1xUySD-0008WT-0N", "=> bob <one@x> R=m T=file"),
+		EXIM("1xUySD-0008WT-0N", "Completed"),
+		EXIM("1xUySE-0008WT-0N", "=> bob <bob@x> R=m T=file"),
+		EXIM("1xUySE-0008WT-0N", "Completed") },
+	    "1xUySD-0008WT-0N delivered bob for one@x\n"
+	    "1xUySD-0008WT-0N opaque\n1xUySD-0008WT-0N ends.\n"
+	    "1xUySE-0008WT-0N delivered bob@x\n"
+	    "1xUySE-0008WT-0N ends.\n" },
 };
 
 static void
 replay(struct log_join *join, const char *const *lines, size_t max)
 {
-	struct log_reader reader = { .clock = { .now = 1795392000000 } };
+	struct log_reader reader = { .format = lines[0][0] == '2'
+		    ? LOG_FORMAT_EXIM
+		    : LOG_FORMAT_POSTFIX,
+		.clock = { .now = 1795392000000 } };
 	struct log_event event;
 
 	for (size_t i = 0; i < max && lines[i] != NULL; i++) {
