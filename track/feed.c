@@ -385,6 +385,7 @@ feed_count(const struct feed *f, struct feed_counts *c)
 	struct follow_record at;
 
 	*c = (struct feed_counts){ .lines = follow->lines,
+		.ignored = f->reader.ignored,
 		.octets = follow->octets,
 		.old = f->old,
 		.last = f->last,

@@ -37,11 +37,12 @@ struct feed_options {
 struct feed_counts {
 	uint64_t lines;
 	uint64_t octets;
-	uint64_t old;	 /* of lines: shown again, to know what they say */
-	uint64_t behind; /* octets of the log that are not done with */
-	uint64_t done;	 /* octets of the present file that are read */
-	uint64_t size;	 /* of the present file, 0: unknown */
-	uint64_t last;	 /* time of the last line that said something, ms */
+	uint64_t old;	  /* of lines: shown again, to know what they say */
+	uint64_t ignored; /* of lines: they say nothing of a delivery */
+	uint64_t behind;  /* octets of the log that are not done with */
+	uint64_t done;	  /* octets of the present file that are read */
+	uint64_t size;	  /* of the present file, 0: unknown */
+	uint64_t last;	  /* time of the last line that said something, ms */
 	struct feed_queue_counters queue;
 	enum feed_keeper_state keeper;
 };

@@ -66,10 +66,11 @@ status(char *out, size_t size)
 	if (c.last != 0)
 		timestamp_write(c.last, last);
 	snprintf(out, size,
-	    "keeper=%s lines=%" PRIu64 " events=%" PRIu64 " foreign=%" PRIu64
-	    " full=%" PRIu64 " waiting=%zu behind=%" PRIu64 " last=%s",
-	    words[c.keeper], c.lines, c.queue.stored, c.queue.foreign,
-	    c.queue.full, c.queue.waiting, c.behind, last);
+	    "keeper=%s lines=%" PRIu64 " ignored=%" PRIu64 " events=%" PRIu64
+	    " foreign=%" PRIu64 " full=%" PRIu64 " waiting=%zu behind=%" PRIu64
+	    " last=%s",
+	    words[c.keeper], c.lines, c.ignored, c.queue.stored,
+	    c.queue.foreign, c.queue.full, c.queue.waiting, c.behind, last);
 }
 
 static enum log_format

@@ -265,3 +265,6 @@ def test_junk_between_lines(followed):
                   + b"\0" * 5000 + b"\r\n\n\n")
     followed.deliver(queue_id)
     followed.wait_texts(sent, "250 2.0.0 Ok")
+    words = followed.waybill.ctl("status").stdout.split()
+    assert any(word.startswith("ignored=") and word != "ignored=0"
+               for word in words)
