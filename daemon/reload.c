@@ -20,6 +20,7 @@ enum {
 	SERVE_WITHIN_S = 30,
 	AUTH_LEAVES_MS = 600000,
 	FEED_LEAVES_MS = 5000,
+	FEED_GRACE_MS = 10000, /* the new one waits for its lock */
 	GRACE_MS = 60000
 };
 
@@ -216,7 +217,7 @@ drain_old(struct supervisor *s, const struct generation *old)
 		else if (p->role == ROLE_TRACK)
 			supervisor_drain(p, tracker, tracker + GRACE_MS);
 		else if (p->role == ROLE_FEED)
-			supervisor_drain(p, FEED_LEAVES_MS, GRACE_MS);
+			supervisor_drain(p, FEED_LEAVES_MS, FEED_GRACE_MS);
 	}
 }
 

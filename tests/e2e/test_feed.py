@@ -2,6 +2,7 @@
 order, restarts, rotation, strangers' queue ids."""
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -242,6 +243,15 @@ def test_reload_starts_a_new_one_after_the_old(followed):
         queue_id, sent = followed.send()
         followed.deliver(queue_id, f"no. {number}")
         followed.wait_texts(sent, f"no. {number}")
+
+
+def test_one_that_hangs_at_a_reload_makes_room(followed):
+    old, = followed.waybill.wait_children("feed", 1)
+    os.kill(old, signal.SIGSTOP)
+    followed.waybill.reload()
+    queue_id, sent = followed.send()
+    followed.deliver(queue_id)
+    followed.wait_texts(sent, "250 2.0.0 Ok", timeout=40)
 
 
 def half_lines(followed, queue_id):
