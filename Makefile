@@ -135,7 +135,8 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_ARCHIVES)
 	    -Wl,--as-needed $(LIBS_token) $(LIBS_secrets) $(LIBS_proxy) \
 	    $(LIBS_track)
 
-# How fast it is: make bench, or make bench CASE="short keeper".
+# How fast it is: make bench, or make bench CASE="short keeper". With
+# SUBJECTS="waybill nginx" the others stay out of it.
 BENCHES  = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,\
 	   $(wildcard tests/bench/*_bench.c))
 BENCH_LIBS = secrets track conf common
