@@ -13,11 +13,11 @@
 
 static const struct table_column state_columns[] = { { "RECIPIENT", 40 },
 	{ "STATE", 0 }, { "CODE", 0 }, { "SERVER", 50 },
-	{ "WHAT IT SAID", 0 } };
+	{ "WHAT IT SAID", TABLE_WHOLE } };
 
 static const struct table_column event_columns[] = { { "TIME", 0 },
 	{ "RECIPIENT", 40 }, { "WHAT HAPPENED", 0 }, { "SERVER", 50 },
-	{ "WHAT IT SAID", 0 } };
+	{ "WHAT IT SAID", TABLE_WHOLE } };
 
 #define COLUMNS(c) (sizeof(c) / sizeof((c)[0]))
 

@@ -3,6 +3,7 @@
  */
 #include "token/table.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -10,8 +11,11 @@
 
 #include "token/text.h"
 
-#define GAP	    2
-#define LEAST_WIDTH 10
+#define GAP	      2
+#define INDENT	      4
+#define LEAST_WIDTH   10 /* of the last column beside others */
+#define LEAST_WHOLE   30 /* of one that is TABLE_WHOLE */
+#define USUAL_COLUMNS 80
 
 struct table {
 	const struct table_column *columns;
@@ -20,6 +24,14 @@ struct table {
 	size_t count;
 	size_t size;
 	size_t widths[TABLE_COLUMNS_MAX];
+	bool filled[TABLE_COLUMNS_MAX]; /* in some row */
+};
+
+/* Where a column stands. */
+struct place {
+	bool shown;
+	bool below; /* the row, after what else stands there */
+	size_t at;  /* if not below */
 };
 
 struct table *
@@ -69,52 +81,139 @@ table_add(struct table *t, const void *text, size_t len)
 		shorten(cell, t->columns[column].widest);
 		if (text_width(cell) > t->widths[column])
 			t->widths[column] = text_width(cell);
+		t->filled[column] |= cell[0] != '\0';
 	}
 	t->cells[t->count++] = cell;
 }
 
-static void
-print_last(const char *cell, FILE *out, size_t room)
+/* Columns without which column i had better stand below. */
+static size_t
+least_width(const struct table *t, size_t i)
 {
-	size_t width = text_width(cell);
+	size_t least;
 
-	if (room >= LEAST_WIDTH && width > room)
-		fprintf(out, "%.*s...\n", (int)text_fit(cell, room - 3), cell);
-	else
-		fprintf(out, "%s\n", cell);
+	if (i + 1 < t->column_count)
+		return t->widths[i];
+	least = t->columns[i].widest == TABLE_WHOLE ? LEAST_WHOLE : LEAST_WIDTH;
+	return t->widths[i] < least ? t->widths[i] : least;
 }
 
 static void
-print_row(
-    const struct table *t, const char *const *cells, FILE *out, size_t terminal)
+place_columns(const struct table *t, size_t terminal, struct place *places)
 {
-	size_t used = 0;
+	bool below = false;
+	size_t at = 0;
 
 	for (size_t i = 0; i < t->column_count; i++) {
-		const char *cell = cells[i] == NULL ? "" : cells[i];
+		bool shown = terminal == 0 || t->count == 0 || t->filled[i];
 
-		if (i + 1 == t->column_count) {
-			print_last(
-			    cell, out, terminal > used ? terminal - used : 0);
-			return;
-		}
-		fprintf(out, "%s%*s", cell,
-		    (int)(t->widths[i] + GAP - text_width(cell)), "");
-		used += t->widths[i] + GAP;
+		if (shown && terminal != 0 && at != 0)
+			below |= at + least_width(t, i) > terminal;
+		places[i] = (struct place){ shown, below, at };
+		if (shown)
+			at += t->widths[i] + GAP;
 	}
+}
+
+static void
+print_wrapped(const char *cell, FILE *out, size_t at, size_t room)
+{
+	for (;;) {
+		size_t len = text_fit(cell, room), word = len;
+
+		while (cell[len] != '\0' && word > 0 && cell[word] != ' ')
+			word--;
+		if (word > 0)
+			len = word;
+		fprintf(out, "%.*s", (int)len, cell);
+		cell += len;
+		cell += strspn(cell, " ");
+		if (cell[0] == '\0')
+			return;
+		fprintf(out, "\n%*s", (int)at, "");
+	}
+}
+
+/* One row of a table, on its way out. */
+struct row {
+	const struct table *table;
+	const struct place *places;
+	size_t terminal;
+	FILE *out;
+};
+
+static bool
+is_whole(const struct table *t, size_t i)
+{
+	return i + 1 < t->column_count || t->columns[i].widest == TABLE_WHOLE;
+}
+
+static void
+print_cell(const struct row *r, size_t i, const char *cell, size_t at)
+{
+	size_t room = LEAST_WIDTH;
+
+	if (r->terminal == 0)
+		room = SIZE_MAX;
+	else if (r->terminal > at + LEAST_WIDTH)
+		room = r->terminal - at;
+	if (is_whole(r->table, i) || text_width(cell) <= room)
+		print_wrapped(cell, r->out, at, room);
+	else
+		fprintf(r->out, "%.*s...", (int)text_fit(cell, room - 3), cell);
+}
+
+/* Where a cell below its row begins: after used, or on a new line. */
+static size_t
+place_below(const struct row *r, size_t i, const char *cell, size_t used)
+{
+	if (used == 0 || used + GAP + text_width(cell) > r->terminal ||
+	    r->table->columns[i].widest == TABLE_WHOLE)
+		return INDENT;
+	return used + GAP;
+}
+
+static void
+print_row(const struct row *r, const char *const *cells)
+{
+	bool below = false;
+	size_t used = 0; /* of the line */
+
+	for (size_t i = 0; i < r->table->column_count; i++) {
+		const struct place *p = &r->places[i];
+		const char *cell = cells[i] == NULL ? "" : cells[i];
+		size_t at = p->at;
+
+		if (!p->shown || (r->terminal != 0 && cell[0] == '\0'))
+			continue;
+		if (p->below)
+			at = place_below(r, i, cell, below ? used : 0);
+		below = p->below;
+		if (below && at == INDENT) {
+			putc('\n', r->out);
+			used = 0;
+		}
+		fprintf(r->out, "%*s", (int)(at - used), "");
+		print_cell(r, i, cell, at);
+		used = at + text_width(cell);
+	}
+	putc('\n', r->out);
 }
 
 void
 table_print(const struct table *t, FILE *out, size_t terminal)
 {
+	struct place places[TABLE_COLUMNS_MAX];
 	const char *heads[TABLE_COLUMNS_MAX];
+	const struct row row = { t, places, terminal, out };
 
+	place_columns(t, terminal, places);
 	for (size_t i = 0; i < t->column_count; i++)
 		heads[i] = t->columns[i].head;
-	print_row(t, heads, out, terminal);
+	print_row(&row, heads);
 	for (size_t i = 0; i + t->column_count <= t->count;
 	     i += t->column_count)
-		print_row(t, (const char *const *)t->cells + i, out, terminal);
+		print_row(&row, (const char *const *)t->cells + i);
 }
 
 size_t
@@ -122,9 +221,10 @@ table_terminal_width(void)
 {
 	struct winsize size;
 
-	if (!isatty(STDOUT_FILENO) ||
-	    ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0)
+	if (!isatty(STDOUT_FILENO))
 		return 0;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+		return USUAL_COLUMNS;
 	return size.ws_col;
 }
 

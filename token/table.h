@@ -6,9 +6,13 @@
 #define TOKEN_TABLE_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 enum { TABLE_COLUMNS_MAX = 8 };
+
+/* As widest of the last column: a terminal shows all of it, in many lines. */
+#define TABLE_WHOLE SIZE_MAX
 
 struct table_column {
 	const char *head;
@@ -26,10 +30,19 @@ struct table *table_new(const struct table_column *columns, size_t count);
  */
 void table_add(struct table *, const void *text, size_t len);
 
-/* Print all; the last column is cut to the terminal's width, if not 0. */
+/*
+ * Print all. Where terminal is 0, each row is one line, however long.
+ * Otherwise no line is wider than terminal (14 or more): columns that are
+ * empty in all rows are left out; from the first that does not fit, they stand
+ * on indented lines below their row, TABLE_WHOLE on lines of its own; another
+ * last column is cut.
+ */
 void table_print(const struct table *, FILE *, size_t terminal);
 
-/* Columns of the terminal that is standard output; 0: it is none. */
+/*
+ * Columns of the terminal that is standard output, 80 where it does not know;
+ * 0: it is none.
+ */
 size_t table_terminal_width(void);
 
 void table_free(struct table *);

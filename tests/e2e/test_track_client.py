@@ -1,8 +1,13 @@
 """waybill track against tracking servers that are not Waybill, or lie."""
 
+import fcntl
 import json
+import os
 import resource
 import socket
+import struct
+import subprocess
+import termios
 import time
 
 import pytest
@@ -86,6 +91,51 @@ def test_shows_a_line_per_recipient_and_a_time_line(delegate, certificate):
         "last_attempt": "2024-01-01T15:15:16.000Z"}
     assert [line["action"] for line in value["events"]] == \
         ["received", "relayed", "failed"]
+
+
+REASON = ("550 5.1.1 <carol@d.example>: Recipient address rejected: User "
+          "unknown in virtual mailbox table")
+
+
+def on_terminal(delegate, server, columns):
+    """What waybill track shows on a terminal of so many columns."""
+    control, terminal = os.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ,
+                struct.pack("4H", 24, columns, 0, 0))
+    with subprocess.Popen(
+            [delegate.binary, "--connect", f"127.0.0.1:{server.port}",
+             "track", URI], env=delegate.env, stdin=subprocess.DEVNULL,
+            stdout=terminal):
+        os.close(terminal)
+        shown = b""
+        try:
+            while more := os.read(control, 4096):
+                shown += more
+        except OSError:
+            pass
+    os.close(control)
+    return shown.decode().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("columns", [0, 40, 80, 100, 200])
+def test_a_terminal_shows_all_of_the_reason(delegate, certificate, columns):
+    answer = says(FIRST, recipient("jürgen@d.example", "failed", "5.1.1",
+                                   Remote_MTA="dns; mx.d.example",
+                                   X_Waybill_Reply=REASON, **TRIED))
+    with FalseTracker(*certificate, {NAME: answer}) as server:
+        shown = on_terminal(delegate, server, columns)
+        piped = delegate.track(server).stdout
+    assert " ".join(shown.split()).count(REASON) == 2
+    assert max(map(len, shown.splitlines())) <= (columns or 80)
+    assert sum(line.endswith(REASON) for line in piped.splitlines()) == 2
+    if columns == 80:
+        assert """
+RECIPIENT         STATE          CODE   SERVER
+    WHAT IT SAID
+jürgen@d.example  not delivered  5.1.1  mx.d.example
+    550 5.1.1 <carol@d.example>: Recipient address rejected: User unknown in
+    virtual mailbox table
+""" in shown
 
 
 def test_a_lenient_reader_takes_what_the_rfc_shows(delegate, certificate):
