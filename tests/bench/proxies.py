@@ -13,7 +13,7 @@ import machine
 import subjects
 from peers import Authority, PeerMissing, room
 
-TURNS = 3
+TURNS = 5
 ATTEMPTS = 3
 SETTLED = 7			# seconds; an idle MSA connection is given back in 5
 TELL = re.compile(r"(\w+)=([\d.]+)")
@@ -215,7 +215,7 @@ def latency(run):
     with bench(run, "waybill", "haproxy", "nginx", "dovecot") as bed:
         for subject in bed.subjects.values():
             bed.try_load(subject, sessions=4, messages=20)
-        figures = bed.turns(measure, 5)
+        figures = bed.turns(measure)
     added = [a - b for a, b in zip(figures["waybill"],
                                    figures.get("haproxy", []))]
     if added:
@@ -269,7 +269,7 @@ def idle(run):
         return kib
 
     figures = {}
-    for _ in range(TURNS):	# what a server once held it seldom gives back
+    for _ in range(3):	# what a server once held it seldom gives back
         with bench(run, *EVERYONE) as bed:
             for name, values in bed.turns(measure, 1).items():
                 figures.setdefault(name, []).extend(values)
