@@ -212,8 +212,12 @@ stream_on_read(evutil_socket_t fd, short what, void *arg)
 		if (n <= 0)
 			break;
 		got += (size_t)n;
-		/* A socket that gave less than asked has no more. */
-		if (s->ssl == NULL)
+		/*
+		 * A socket that gave less than asked has no more. Nor has
+		 * OpenSSL where it holds nothing: asking it again would only
+		 * find the socket empty. If it is not, the next turn tells.
+		 */
+		if (s->ssl == NULL || !SSL_has_pending(s->ssl))
 			break;
 	}
 	if (got > 0) {
