@@ -158,6 +158,32 @@ stream_read_some(struct stream *s, uint8_t *to, size_t room)
 	return -1;
 }
 
+/*
+ * OpenSSL wipes plaintext as it hands it out, and the whole read buffer of
+ * 64 KiB once more as it releases that: half of what a message cost. So we
+ * release it, once a turn, when nothing is left in it but ciphertext.
+ */
+static void
+stream_keep_buffers(struct stream *s)
+{
+	if (s->ssl != NULL)
+		SSL_clear_mode(s->ssl, SSL_MODE_RELEASE_BUFFERS);
+}
+
+static void
+stream_release_buffers(struct stream *s)
+{
+	if (s->ssl == NULL)
+		return;
+	SSL_set_mode(s->ssl, SSL_MODE_RELEASE_BUFFERS);
+	/* SSL_free_buffers() does not see a record that is half taken. */
+	if (SSL_has_pending(s->ssl))
+		return;
+	SSL_clear_options(s->ssl, SSL_OP_CLEANSE_PLAINTEXT);
+	SSL_free_buffers(s->ssl);
+	SSL_set_options(s->ssl, SSL_OP_CLEANSE_PLAINTEXT);
+}
+
 /* Give what is in the scratch to the owner; keep what it leaves. */
 static void
 stream_deliver(struct stream *s, size_t len)
@@ -207,6 +233,7 @@ stream_on_read(evutil_socket_t fd, short what, void *arg)
 	}
 	if (!s->reading)
 		return;
+	stream_keep_buffers(s);
 	while (got < sizeof(scratch)) {
 		n = stream_read_some(s, scratch + got, sizeof(scratch) - got);
 		if (n <= 0)
@@ -220,6 +247,7 @@ stream_on_read(evutil_socket_t fd, short what, void *arg)
 		if (s->ssl == NULL || !SSL_has_pending(s->ssl))
 			break;
 	}
+	stream_release_buffers(s);
 	if (got > 0) {
 		stream_deliver(s, got);
 		OPENSSL_cleanse(scratch, got);
