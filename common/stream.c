@@ -127,8 +127,9 @@ stream_on_timer(evutil_socket_t fd, short what, void *arg)
 		s->fn(s->arg, STREAM_TIMEOUT);
 }
 
-struct stream *
-stream_new(struct event_base *base, int fd, stream_fn *fn, void *arg)
+static struct stream *
+stream_make(struct event_base *base, int fd, enum stream_state state,
+    stream_fn *fn, void *arg)
 {
 	struct stream *s = calloc(1, sizeof(*s));
 	int one = 1;
@@ -139,8 +140,7 @@ stream_new(struct event_base *base, int fd, stream_fn *fn, void *arg)
 	s->fd = fd;
 	s->fn = fn;
 	s->arg = arg;
-	s->state = STATE_CLEAR;
-	evutil_make_socket_nonblocking(fd);
+	s->state = state;
 	/* Without it a reply waits for the peer's delayed ACK. */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	event_assign(
@@ -149,6 +149,13 @@ stream_new(struct event_base *base, int fd, stream_fn *fn, void *arg)
 	evtimer_assign(&s->timer, base, stream_on_timer, s);
 	stream_arm_read(s);
 	return s;
+}
+
+struct stream *
+stream_new(struct event_base *base, int fd, stream_fn *fn, void *arg)
+{
+	evutil_make_socket_nonblocking(fd);
+	return stream_make(base, fd, STATE_CLEAR, fn, arg);
 }
 
 struct stream *
@@ -161,12 +168,11 @@ stream_connect(struct event_base *base, const struct sockaddr *sa,
 
 	if (fd == -1)
 		return NULL;
-	if ((s = stream_new(base, fd, fn, arg)) == NULL) {
+	s = stream_make(base, fd, STATE_CONNECTING, fn, arg);
+	if (s == NULL) {
 		close(fd);
 		return NULL;
 	}
-	s->state = STATE_CONNECTING;
-	stream_arm_read(s);
 	if (connect(fd, sa, len) == -1 && errno != EINPROGRESS) {
 		snprintf(s->reason, sizeof(s->reason), "%s", strerror(errno));
 		/* The owner does not know the stream yet: tell it later. */
