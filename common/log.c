@@ -50,9 +50,10 @@ static struct {
 	bool syslog;
 	bool json;
 	enum log_level level;
+	pid_t pid;     /* whoever forks calls log_start() again, or execs */
 	uint64_t lost; /* lines, since the last that was written */
 } logger = { "waybill", STDERR_FILENO, -1, false, false, false, false,
-	LOG_IS_INFO, 0 };
+	LOG_IS_INFO, 0, 0 };
 
 /*
  * A pipe may be shared with processes that want it to block, so ours is
@@ -83,6 +84,7 @@ log_start(const char *program, const struct conf_log *conf, int fd)
 	/* A reader of the log that leaves must not take us along. */
 	signal(SIGPIPE, SIG_IGN);
 	snprintf(logger.program, sizeof(logger.program), "%s", program);
+	logger.pid = getpid();
 	if (logger.fd > STDERR_FILENO && logger.fd == logger.reopened)
 		close(logger.fd);
 	logger.syslog = logger.socket = logger.blocks = false;
@@ -267,23 +269,30 @@ log_number(struct log_line *line, const char *key, int64_t value)
 static int
 make_head(char *out, size_t size, enum log_level level)
 {
+	static time_t second;
+	static char date[32];
 	struct timespec now;
 	struct tm tm;
-	char date[32];
 	int n;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+	/* Many lines share their second. */
+	if (now.tv_sec != second || date[0] == '\0') {
+		second = now.tv_sec;
+		gmtime_r(&second, &tm);
+		strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+	}
+	if (logger.pid == 0)
+		logger.pid = getpid();
 	if (logger.json)
 		n = snprintf(out, size,
 		    "{\"time\":\"%s.%03ldZ\",\"program\":\"%s\",\"pid\":%ld,"
 		    "\"level\":\"%s\",",
-		    date, now.tv_nsec / 1000000, logger.program, (long)getpid(),
-		    level_names[level]);
+		    date, now.tv_nsec / 1000000, logger.program,
+		    (long)logger.pid, level_names[level]);
 	else
 		n = snprintf(out, size, "%s.%03ldZ %s[%ld]: ", date,
-		    now.tv_nsec / 1000000, logger.program, (long)getpid());
+		    now.tv_nsec / 1000000, logger.program, (long)logger.pid);
 	return n < (int)size ? n : (int)size - 1;
 }
 
