@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
@@ -14,7 +15,10 @@
 
 #define VERSION	     1
 #define VALUE_LEN    (1 + 8 + MASTERKEY_OVERHEAD + SEAL_KEY_LEN)
-#define KEPT_MOST    65536
+#define KEPT_LEAST   65536u
+#define KEPT_MOST    1048576u
+#define KEPT_OCTETS  256 /* of memory for one with a name of 20 characters */
+#define KEPT_SHARE   64	 /* of the machine's memory, one part in so many */
 #define FORGIVE_MS   3600000u
 #define BOUND_PREFIX "waybill account"
 
@@ -25,21 +29,45 @@ struct look {
 	char name[ACCOUNT_MAX + 1];
 };
 
-void
+/*
+ * How many are kept in memory, a power of two. To read one from the store and
+ * to open it costs as much as the half of its message does.
+ */
+static size_t
+kept_most(void)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+	size_t most = KEPT_LEAST;
+	uint64_t fit;
+
+	if (pages <= 0 || page <= 0)
+		return most;
+	fit = (uint64_t)pages * (uint64_t)page / KEPT_SHARE / KEPT_OCTETS;
+	while (most < KEPT_MOST && most * 2 <= fit)
+		most *= 2;
+	return most;
+}
+
+int
 accounts_start(struct accounts *as, struct group *group,
     const struct masterkeys *keys, uint64_t next_number)
 {
+	size_t most = kept_most();
+
 	memset(as, 0, sizeof(*as));
+	TAILQ_INIT(&as->recent);
+	/* Pages of it that no account needs yet are not there either. */
+	as->chains = calloc(most, sizeof(*as->chains));
+	if (as->chains == NULL)
+		return -1;
 	as->store = group->store;
 	as->group = group;
 	as->keys = keys;
 	as->next_number = next_number;
-	as->most = KEPT_MOST;
-	TAILQ_INIT(&as->recent);
-	for (size_t i = 0; i < ACCOUNTS_CHAINS; i++)
-		LIST_INIT(&as->chains[i]);
+	as->most = most;
 	if (RAND_bytes((unsigned char *)&as->seed, sizeof(as->seed)) != 1)
 		as->seed = (uint64_t)(uintptr_t)as;
+	return 0;
 }
 
 static size_t
@@ -49,7 +77,7 @@ chain_of(const struct accounts *as, const char *name)
 
 	for (; *name != '\0'; name++)
 		hash = (hash ^ (uint8_t)*name) * 0x100000001b3u;
-	return (size_t)(hash >> 20) % ACCOUNTS_CHAINS;
+	return (size_t)(hash >> 20) & (as->most - 1);
 }
 
 static struct account *
@@ -74,7 +102,7 @@ account_unlink(struct account *a)
 static void
 account_wipe(struct account *a)
 {
-	OPENSSL_cleanse(a, sizeof(*a));
+	OPENSSL_cleanse(a, sizeof(*a) + strlen(a->name) + 1);
 	free(a);
 }
 
@@ -95,6 +123,8 @@ accounts_free(struct accounts *as)
 		account_wipe(a);
 	}
 	TAILQ_INIT(&as->recent);
+	free(as->chains);
+	as->chains = NULL;
 }
 
 /* Forget what was used longest ago and nobody holds. */
@@ -117,14 +147,15 @@ make_room(struct accounts *as)
 static struct account *
 account_new(struct accounts *as, const char *name, uint64_t number)
 {
-	struct account *a = calloc(1, sizeof(*a));
+	size_t len = strnlen(name, ACCOUNT_MAX);
+	struct account *a = calloc(1, sizeof(*a) + len + 1);
 
 	if (a == NULL)
 		return NULL;
 	if (as->count >= as->most)
 		make_room(as);
 	a->accounts = as;
-	memcpy(a->name, name, strnlen(name, ACCOUNT_MAX));
+	memcpy(a->name, name, len);
 	a->number = number;
 	LIST_INSERT_HEAD(&as->chains[chain_of(as, name)], a, chain);
 	TAILQ_INSERT_HEAD(&as->recent, a, recent);

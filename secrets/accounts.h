@@ -19,7 +19,6 @@ struct account {
 	TAILQ_ENTRY(account) recent;
 	LIST_ENTRY(account) chain;
 	struct accounts *accounts;
-	char name[ACCOUNT_MAX + 1];
 	uint64_t number;
 	uint8_t certify[SEAL_KEY_LEN]; /* draws A */
 	uint8_t seal[SEAL_KEY_LEN];    /* seals records */
@@ -30,9 +29,8 @@ struct account {
 	unsigned slow;		       /* listings and searches under way */
 	uint32_t unfinished;	       /* begun, not ended, not yet forgiven */
 	uint64_t forgiven_at;	       /* ms: when the last one was */
+	char name[];
 };
-
-#define ACCOUNTS_CHAINS 65536 /* as many as are kept in memory */
 
 struct accounts {
 	struct store *store;
@@ -40,15 +38,19 @@ struct accounts {
 	const struct masterkeys *keys;
 	uint64_t next_number;
 	size_t count;
-	size_t most;   /* kept in memory */
-	uint64_t seed; /* of the chains' hash */
-	LIST_HEAD(, account) chains[ACCOUNTS_CHAINS];
+	size_t most;		       /* kept in memory; a power of two */
+	uint64_t seed;		       /* of the chains' hash */
+	LIST_HEAD(, account) * chains; /* as many as most */
 	TAILQ_HEAD(account_list, account) recent; /* used last at the head */
 };
 
-/* next_number: 1 in a new vault, else as it was written to STORE_META. */
-void accounts_start(struct accounts *, struct group *,
-    const struct masterkeys *, uint64_t next_number);
+/*
+ * next_number: 1 in a new vault, else as it was written to STORE_META. From
+ * 65,536 to 1,048,576 accounts are kept in memory, as many as fit into a 64th
+ * of the machine's at 256 octets each. Returns 0, or -1 without memory.
+ */
+int accounts_start(struct accounts *, struct group *, const struct masterkeys *,
+    uint64_t next_number) __attribute__((warn_unused_result));
 /* Wipe all; nobody may hold one. */
 void accounts_free(struct accounts *);
 

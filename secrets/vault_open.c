@@ -235,8 +235,11 @@ progress_read(struct opening *o)
 		return -1;
 	if (has_node == 1 && node.len == 2)
 		v->node = (uint16_t)(node.value[0] << 8 | node.value[1]);
-	accounts_start(&v->accounts, &v->group, &v->keys,
-	    has_next == 1 ? number_of(&next) : 1);
+	if (accounts_start(&v->accounts, &v->group, &v->keys,
+		has_next == 1 ? number_of(&next) : 1) == -1) {
+		snprintf(o->why, o->size, "no memory");
+		return -1;
+	}
 	if (numbers_ready(o) == -1)
 		return -1;
 	timeline_start(&v->timeline, has_clock == 1 ? number_of(&clock) : 0,
