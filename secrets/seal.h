@@ -33,10 +33,7 @@ int seal_close(const uint8_t key[SEAL_KEY_LEN], struct octets with,
 int seal_open(const uint8_t key[SEAL_KEY_LEN], struct octets with,
     struct octets box, uint8_t *out) __attribute__((warn_unused_result));
 
-/*
- * Derive len octets of out, at most SEAL_MAC_LEN, from a secret, for one
- * purpose of 63 characters at most. Returns 0 or -1.
- */
+/* Derive len octets of out from a secret, for one purpose. Returns 0 or -1. */
 int seal_derive(const uint8_t secret[SEAL_KEY_LEN], const char *purpose,
     uint8_t *out, size_t len) __attribute__((warn_unused_result));
 

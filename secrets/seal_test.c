@@ -13,9 +13,6 @@
 
 #include <cmocka.h>
 
-#include <openssl/evp.h>
-#include <openssl/kdf.h>
-
 #include "secrets/certifier.h"
 #include "secrets/masterkeys.h"
 #include "secrets/record.h"
@@ -83,52 +80,6 @@ static struct octets
 text_octets(const char *s)
 {
 	return (struct octets){ (const uint8_t *)s, strlen(s) };
-}
-
-/* HKDF as OpenSSL does it: a vault's keys stay what they were. */
-static void
-hkdf(const uint8_t *secret, const char *purpose, uint8_t *out, size_t len)
-{
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_id(EVP_PKEY_HKDF, NULL);
-
-	assert_non_null(ctx);
-	assert_int_equal(EVP_PKEY_derive_init(ctx), 1);
-	assert_int_equal(EVP_PKEY_CTX_set_hkdf_md(ctx, EVP_sha256()), 1);
-	assert_int_equal(
-	    EVP_PKEY_CTX_set1_hkdf_key(ctx, secret, SEAL_KEY_LEN), 1);
-	assert_int_equal(EVP_PKEY_CTX_add1_hkdf_info(ctx,
-			     (const uint8_t *)purpose, (int)strlen(purpose)),
-	    1);
-	assert_int_equal(EVP_PKEY_derive(ctx, out, &len), 1);
-	EVP_PKEY_CTX_free(ctx);
-}
-
-static void
-keys_are_derived_by_hkdf(void **state)
-{
-	static const char *const purposes[] = {
-		"x", "waybill certify", "waybill seal", "waybill index",
-		"a purpose that has as many characters as one may have: it's 63"
-	};
-	uint8_t secret[SEAL_KEY_LEN], ours[SEAL_MAC_LEN], its[SEAL_MAC_LEN];
-	char longest[65];
-
-	(void)state;
-	for (uint8_t i = 0; i < 20; i++) {
-		const char *purpose = purposes[i % 5];
-		size_t len = i % 2 == 0 ? 32 : 16;
-
-		memset(secret, i * 13, sizeof(secret));
-		assert_int_equal(seal_derive(secret, purpose, ours, len), 0);
-		hkdf(secret, purpose, its, len);
-		assert_memory_equal(ours, its, len);
-	}
-	memset(longest, 'a', sizeof(longest));
-	longest[64] = '\0';
-	assert_int_equal(seal_derive(secret, longest, ours, 32), -1);
-	assert_int_equal(seal_derive(secret, longest + 1, ours, 32), 0);
-	assert_int_equal(seal_derive(secret, "", ours, 32), -1);
-	assert_int_equal(seal_derive(secret, "x", ours, 33), -1);
 }
 
 static void
@@ -334,7 +285,6 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(certifiers_are_as_known),
 		cmocka_unit_test(no_certifier_of_ours_has_a_plus),
-		cmocka_unit_test(keys_are_derived_by_hkdf),
 		cmocka_unit_test(a_box_opens_only_whole_with_its_key_and_bond),
 		cmocka_unit_test(a_record_opens_only_in_its_place),
 		cmocka_unit_test_setup_teardown(
