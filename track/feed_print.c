@@ -7,19 +7,10 @@
 #include <stdio.h>
 
 #include "common/log.h"
+#include "common/status.h"
 #include "common/timestamp.h"
 
 enum { TEXT_MAX = 2048 };
-
-static const char *const words[] = {
-	[ACTION_OPAQUE] = "opaque",
-	[ACTION_DELAYED] = "delayed",
-	[ACTION_RELAYED] = "relayed",
-	[ACTION_TRANSFERRED] = "transferred",
-	[ACTION_DELIVERED] = "delivered",
-	[ACTION_EXPANDED] = "expanded",
-	[ACTION_FAILED] = "failed",
-};
 
 static json_t *
 latin1(struct octets text)
@@ -71,7 +62,7 @@ put_status(json_t *line, const struct history_event *s)
 {
 	put(line, "recipient", s->recipient);
 	put(line, "original", s->original);
-	put_word(line, "action", words[s->action]);
+	put_word(line, "action", status_action_name(s->action));
 	put_word(line, "status", s->status);
 	put(line, "remote_mta", s->remote_mta);
 	put(line, "remote_address", s->remote_address);

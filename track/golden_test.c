@@ -14,22 +14,13 @@
 
 #include <cmocka.h>
 
+#include "common/status.h"
 #include "common/timestamp.h"
 
 #define FOLDER "tests/golden/logs/"
 
 /* 2026-11-23, a day after the newest line. */
 #define NOW 1795392000000ULL
-
-static const char *const action_words[] = {
-	[ACTION_OPAQUE] = "opaque",
-	[ACTION_DELAYED] = "delayed",
-	[ACTION_RELAYED] = "relayed",
-	[ACTION_TRANSFERRED] = "transferred",
-	[ACTION_DELIVERED] = "delivered",
-	[ACTION_EXPANDED] = "expanded",
-	[ACTION_FAILED] = "failed",
-};
 
 static void
 show(FILE *out, const char *name, struct octets value)
@@ -42,7 +33,7 @@ show(FILE *out, const char *name, struct octets value)
 static void
 show_status(FILE *out, const struct history_event *s)
 {
-	fprintf(out, " %s %s\n", action_words[s->action], s->status);
+	fprintf(out, " %s %s\n", status_action_name(s->action), s->status);
 	show(out, "recipient", s->recipient);
 	show(out, "original", s->original);
 	show(out, "remote_mta", s->remote_mta);
