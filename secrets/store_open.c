@@ -21,7 +21,6 @@
 
 #define WRITE_BUFFERS			 (32u << 20) /* octets in memory, all families */
 #define LOG_TOTAL			 (64u << 20) /* octets of log before a flush */
-#define BLOCK_CACHE			 (16u << 20)
 #define OPEN_FILES			 256
 #define BLOOM_BITS			 10
 #define NEVER				 (INT_MAX / 2)
