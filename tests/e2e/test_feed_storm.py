@@ -86,13 +86,16 @@ def ask(waybill):
 
 
 def rotate(msa, number):
-    """As logrotate does; Postfix's own new log is closed to all but root."""
+    """As logrotate does, but with no moment in which there is no log that the
+    MSA may open: what it could not write there, nobody could know.  Postfix's
+    own new log is closed to all but root."""
     old = msa.log.stat()
-    msa.log.rename(msa.log.with_name(f"{msa.log.name}.{number}"))
-    new = os.open(msa.log, os.O_CREAT | os.O_WRONLY, 0o600)
-    os.fchown(new, old.st_uid, grp.getgrnam("adm").gr_gid)
-    os.fchmod(new, 0o640)
-    os.close(new)
+    fresh = msa.log.with_name("fresh")
+    os.close(os.open(fresh, os.O_CREAT | os.O_WRONLY, 0o600))
+    os.chown(fresh, old.st_uid, grp.getgrnam("adm").gr_gid)
+    fresh.chmod(0o640)
+    os.link(msa.log, msa.log.with_name(f"{msa.log.name}.{number}"))
+    fresh.rename(msa.log)
     msa.signal_reload()
 
 
