@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-
 #include "common/log.h"
 
 enum { BUFFER_FIRST = 2048 };
@@ -23,7 +21,7 @@ buffer_reserve(struct buffer *b, size_t len)
 		return b->data + b->end;
 	if (b->start > 0 && b->size - have >= len && b->start >= have) {
 		memcpy(b->data, b->data + b->start, have);
-		OPENSSL_cleanse(b->data + have, b->end - have);
+		explicit_bzero(b->data + have, b->end - have);
 	} else {
 		while (size - have < len)
 			size *= 2;
@@ -32,7 +30,7 @@ buffer_reserve(struct buffer *b, size_t len)
 		if (have > 0)
 			memcpy(data, b->data + b->start, have);
 		if (b->data != NULL)
-			OPENSSL_cleanse(b->data, b->end);
+			explicit_bzero(b->data, b->end);
 		free(b->data);
 		b->data = data;
 		b->size = size;
@@ -61,16 +59,25 @@ void
 buffer_consume(struct buffer *b, size_t len)
 {
 	b->start += len;
-	if (b->start == b->end)
+	if (b->start != b->end || b->end == 0)
+		return;
+	/* Lines hold passwords: what was used is wiped. */
+	explicit_bzero(b->data, b->end);
+	b->start = b->end = 0;
+}
+
+void
+buffer_trim(struct buffer *b)
+{
+	if (buffer_len(b) == 0)
 		buffer_free(b);
 }
 
 void
 buffer_free(struct buffer *b)
 {
-	/* Lines hold passwords: what was used is wiped. */
 	if (b->data != NULL)
-		OPENSSL_cleanse(b->data, b->end);
+		explicit_bzero(b->data, b->end);
 	free(b->data);
 	*b = (struct buffer){ 0 };
 }

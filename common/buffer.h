@@ -1,6 +1,6 @@
 /*
- * A run of octets that grows at its end, is eaten from its start, and gives
- * its memory back when it is empty.
+ * A run of octets that grows at its end and is eaten from its start. Once it
+ * is empty, its octets are wiped and its memory can be given back.
  */
 #ifndef COMMON_BUFFER_H
 #define COMMON_BUFFER_H
@@ -31,8 +31,10 @@ buffer_at(const struct buffer *b)
 uint8_t *buffer_reserve(struct buffer *, size_t len);
 void buffer_commit(struct buffer *, size_t len);
 void buffer_append(struct buffer *, const void *, size_t len);
-/* Eat len octets from the start; an empty buffer gives its memory back. */
+/* Eat len octets from the start; the memory stays. */
 void buffer_consume(struct buffer *, size_t len);
+/* Give the memory of an empty one back. */
+void buffer_trim(struct buffer *);
 /* Wipe and give back. */
 void buffer_free(struct buffer *);
 

@@ -1,6 +1,6 @@
 /*
  * Buffers: what goes in comes out in order, however it is cut, and an empty
- * one holds no memory.
+ * one holds no memory once it is trimmed.
  */
 #include "common/buffer.h"
 
@@ -41,20 +41,26 @@ what_goes_in_comes_out(void **state)
 }
 
 static void
-an_empty_one_holds_no_memory(void **state)
+a_trimmed_one_holds_no_memory(void **state)
 {
 	struct buffer b = { 0 };
 
 	(void)state;
 	assert_null(buffer_at(&b));
+	buffer_consume(&b, 0);
 	buffer_append(&b, "", 0);
 	assert_null(b.data);
 	buffer_append(&b, "abc", 3);
 	buffer_consume(&b, 2);
 	assert_memory_equal(buffer_at(&b), "c", 1);
+	buffer_trim(&b);
+	assert_memory_equal(buffer_at(&b), "c", 1);
 	buffer_consume(&b, 1);
+	assert_memory_equal(b.data, "\0\0\0", 3);
+	buffer_trim(&b);
 	assert_null(b.data);
 	assert_int_equal(b.size, 0);
+	buffer_trim(&b);
 	buffer_free(&b);
 }
 
@@ -104,7 +110,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_goes_in_comes_out),
-		cmocka_unit_test(an_empty_one_holds_no_memory),
+		cmocka_unit_test(a_trimmed_one_holds_no_memory),
 		cmocka_unit_test(what_was_eaten_is_used_again),
 		cmocka_unit_test(what_was_eaten_is_wiped),
 	};

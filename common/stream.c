@@ -5,6 +5,7 @@
 #include "common/stream_internal.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdarg.h>
@@ -25,7 +26,90 @@ static struct stream_list dead_streams = TAILQ_HEAD_INITIALIZER(dead_streams);
 static LIST_HEAD(, stream) lingering_streams = LIST_HEAD_INITIALIZER(
     lingering_streams);
 
+/*
+ * Those that hold buffers, the longest unused first. A busy one does not give
+ * its buffers back after each line, and an idle one has none; many that are
+ * busy at once share what STREAM_WARM_MAX of them may hold.
+ */
+static struct {
+	struct stream_list list;
+	size_t count;
+	unsigned tick;	   /* number of this second */
+	unsigned released; /* streams that gave theirs back in this second */
+	bool ticking;
+	struct event timer;
+} warm = { .list = TAILQ_HEAD_INITIALIZER(warm.list) };
+
 static void stream_on_timer(evutil_socket_t, short, void *);
+
+static void
+stream_cool(struct stream *s)
+{
+	if (!s->warm)
+		return;
+	s->warm = false;
+	TAILQ_REMOVE(&warm.list, s, warmth);
+	warm.count--;
+	warm.released++;
+}
+
+static void
+stream_give_back(struct stream *s)
+{
+	stream_cool(s);
+	stream_release_tls(s);
+	buffer_trim(&s->in);
+	buffer_trim(&s->out);
+}
+
+static void
+stream_on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct stream *s;
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	warm.tick++;
+	while (
+	    (s = TAILQ_FIRST(&warm.list)) != NULL && warm.tick - s->used >= 2)
+		stream_give_back(s);
+	/* What lies between blocks in use, malloc() would keep for ever. */
+	if (warm.released >= STREAM_TRIM && warm.count < STREAM_TRIM)
+		malloc_trim(0);
+	warm.released = 0;
+	warm.ticking = warm.count > 0;
+	if (!warm.ticking)
+		event_del(&warm.timer);
+}
+
+static void
+stream_start_tick(struct event_base *base)
+{
+	const struct timeval second = { 1, 0 };
+
+	if (warm.ticking && event_get_base(&warm.timer) == base)
+		return;
+	event_assign(&warm.timer, base, -1, EV_PERSIST, stream_on_tick, NULL);
+	event_add(&warm.timer, &second);
+	warm.ticking = true;
+}
+
+void
+stream_use(struct stream *s)
+{
+	if ((s->warm && s->used == warm.tick) || s->state == STATE_DEAD)
+		return;
+	if (s->warm)
+		TAILQ_REMOVE(&warm.list, s, warmth);
+	else if (warm.count == STREAM_WARM_MAX)
+		stream_give_back(TAILQ_FIRST(&warm.list));
+	warm.count += !s->warm;
+	s->warm = true;
+	s->used = warm.tick;
+	TAILQ_INSERT_TAIL(&warm.list, s, warmth);
+	stream_start_tick(s->base);
+}
 
 void
 stream_die(struct stream *s)
@@ -35,6 +119,7 @@ stream_die(struct stream *s)
 	if (stream_lingers(s))
 		LIST_REMOVE(s, lingering);
 	s->state = STATE_DEAD;
+	stream_cool(s);
 	event_del(&s->read_event);
 	event_del(&s->write_event);
 	event_del(&s->timer);
@@ -224,6 +309,8 @@ stream_consume(struct stream *s, size_t len)
 		return;
 	}
 	buffer_consume(&s->in, len);
+	if (!s->warm)
+		buffer_trim(&s->in);
 	stream_arm_read(s);
 }
 
@@ -261,10 +348,17 @@ stream_commit(struct stream *s, size_t len)
 void
 stream_write(struct stream *s, const void *data, size_t len)
 {
+	size_t sent = 0;
+
 	if (len == 0 || s->closed)
 		return;
-	memcpy(stream_reserve(s, len), data, len);
-	stream_commit(s, len);
+	if (len >= STREAM_BULK && buffer_len(&s->out) == 0)
+		sent = stream_send_bulk(s, data, len);
+	if (sent == len)
+		return;
+	memcpy(stream_reserve(s, len - sent), (const char *)data + sent,
+	    len - sent);
+	stream_commit(s, len - sent);
 }
 
 void
@@ -300,6 +394,14 @@ stream_resume(struct stream *s)
 {
 	s->paused = false;
 	stream_arm_read(s);
+}
+
+void
+stream_input_is_public(struct stream *s)
+{
+	s->public_input = true;
+	if (s->ssl != NULL)
+		SSL_clear_options(s->ssl, SSL_OP_CLEANSE_PLAINTEXT);
 }
 
 SSL *

@@ -1,7 +1,8 @@
 /*
  * One TCP connection on libevent's loop, in clear or under TLS (OpenSSL):
  * buffers that an idle connection gives back, one callback, a handful of
- * events. What one turn of the loop writes leaves in one go at its end.
+ * events. What one turn of the loop writes leaves in one go at its end, but
+ * for much at once.
  */
 #ifndef COMMON_STREAM_H
 #define COMMON_STREAM_H
@@ -57,6 +58,7 @@ void stream_consume(struct stream *, size_t len);
  */
 const char *stream_line(const struct stream *, size_t *len, size_t *used);
 
+/* Leaves at the end of the turn; at once where it is much and first. */
 void stream_write(struct stream *, const void *, size_t len);
 void stream_print(struct stream *, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -71,6 +73,12 @@ void stream_resume(struct stream *);
 
 /* STREAM_TIMEOUT comes ms from now; 0: never. Not renewed by traffic. */
 void stream_set_timeout(struct stream *, uint64_t ms);
+
+/*
+ * Nothing that comes in from now on is a secret, so it is not wiped. Once TLS
+ * is up, where it shall be.
+ */
+void stream_input_is_public(struct stream *);
 
 SSL *stream_ssl(const struct stream *);
 /* Why it closed: "closed by peer", TLS's or the system's words. */

@@ -17,7 +17,10 @@
 enum {
 	STREAM_TURN_MAX = 128 * 1024, /* octets read from one in a turn */
 	STREAM_LINGER_MS = 10000,
-	STREAM_DRAIN_MS = 2000
+	STREAM_DRAIN_MS = 2000,
+	STREAM_BULK = 16 * 1024, /* is sent from where it is */
+	STREAM_WARM_MAX = 256,	 /* that may keep their buffers */
+	STREAM_TRIM = 16	 /* gave theirs back: the system gets memory */
 };
 
 enum stream_state {
@@ -43,8 +46,11 @@ struct stream {
 	bool dirty;	   /* on the list of those to flush */
 	bool above;	   /* output went over STREAM_HIGH */
 	bool closed;	   /* STREAM_CLOSED was told */
+	bool public_input; /* is not wiped */
 	bool write_reads;  /* TLS writes again after the next read */
 	bool read_writes;  /* TLS reads again when the socket takes more */
+	bool warm;	   /* on the list of those that keep buffers */
+	unsigned used;	   /* with warm: the last tick of its use */
 	uint64_t deadline; /* of stream_set_timeout(), 0: none */
 	uint64_t alarm;	   /* when timer goes off, 0: not armed */
 	SSL *ssl;
@@ -59,6 +65,7 @@ struct stream {
 	size_t fresh_len;
 	char reason[160];
 	TAILQ_ENTRY(stream) turn;
+	TAILQ_ENTRY(stream) warmth;
 	LIST_ENTRY(stream) lingering;
 };
 
@@ -75,10 +82,17 @@ void stream_fail(struct stream *, const char *why);
 /* Wait for input where the state and the owner want it. */
 void stream_arm_read(struct stream *);
 
+/* It is at work: its buffers stay until it is idle for a second or two. */
+void stream_use(struct stream *);
+
 /* stream_io.c */
 void stream_on_read(evutil_socket_t, short, void *);
 void stream_on_write(evutil_socket_t, short, void *);
 /* Write what can be written now, and go on to what was waiting for it. */
 void stream_flush(struct stream *);
+/* Send what can be sent at once; returns how many octets, 0 if it fails. */
+size_t stream_send_bulk(struct stream *, const void *, size_t);
+/* Give back TLS's buffers, unless part of a record is in them. */
+void stream_release_tls(struct stream *);
 
 #endif

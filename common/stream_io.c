@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
@@ -17,6 +16,15 @@
 
 /* What a stream reads goes here first: most is eaten at once. */
 static uint8_t scratch[STREAM_TURN_MAX];
+
+/* What an earlier call left would be taken for this one's; seldom is any. */
+static void
+stream_forget_errors(void)
+{
+	if (ERR_peek_error() != 0)
+		ERR_clear_error();
+	errno = 0;
+}
 
 static void
 stream_fail_tls(struct stream *s, int code)
@@ -79,7 +87,7 @@ stream_client_names(struct stream *s)
 static void
 stream_begin_handshake(struct stream *s)
 {
-	ERR_clear_error();
+	stream_forget_errors();
 	s->ssl = SSL_new(s->ctx);
 	SSL_CTX_free(s->ctx);
 	s->ctx = NULL;
@@ -106,7 +114,7 @@ stream_handshake(struct stream *s)
 {
 	int n, code;
 
-	ERR_clear_error();
+	stream_forget_errors();
 	n = SSL_do_handshake(s->ssl);
 	if (n == 1) {
 		s->state = STATE_SECURE;
@@ -140,8 +148,7 @@ stream_read_some(struct stream *s, uint8_t *to, size_t room)
 		    n == 0 ? "closed by peer" : strerror(errno));
 		return -1;
 	}
-	ERR_clear_error();
-	errno = 0;
+	stream_forget_errors();
 	if (SSL_read_ex(s->ssl, to, room, &got) == 1)
 		return (ssize_t)got;
 	code = SSL_get_error(s->ssl, 0);
@@ -158,30 +165,12 @@ stream_read_some(struct stream *s, uint8_t *to, size_t room)
 	return -1;
 }
 
-/*
- * OpenSSL wipes plaintext as it hands it out, and the whole read buffer of
- * 64 KiB once more as it releases that: half of what a message cost. So we
- * release it, once a turn, when nothing is left in it but ciphertext.
- */
-static void
-stream_keep_buffers(struct stream *s)
+void
+stream_release_tls(struct stream *s)
 {
-	if (s->ssl != NULL)
-		SSL_clear_mode(s->ssl, SSL_MODE_RELEASE_BUFFERS);
-}
-
-static void
-stream_release_buffers(struct stream *s)
-{
-	if (s->ssl == NULL)
-		return;
-	SSL_set_mode(s->ssl, SSL_MODE_RELEASE_BUFFERS);
 	/* SSL_free_buffers() does not see a record that is half taken. */
-	if (SSL_has_pending(s->ssl))
-		return;
-	SSL_clear_options(s->ssl, SSL_OP_CLEANSE_PLAINTEXT);
-	SSL_free_buffers(s->ssl);
-	SSL_set_options(s->ssl, SSL_OP_CLEANSE_PLAINTEXT);
+	if (s->ssl != NULL && !SSL_has_pending(s->ssl))
+		SSL_free_buffers(s->ssl);
 }
 
 /* Give what is in the scratch to the owner; keep what it leaves. */
@@ -223,6 +212,7 @@ stream_on_read(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	stream_use(s);
 	if (s->state == STATE_HANDSHAKE) {
 		stream_handshake(s);
 		return;
@@ -233,7 +223,6 @@ stream_on_read(evutil_socket_t fd, short what, void *arg)
 	}
 	if (!s->reading)
 		return;
-	stream_keep_buffers(s);
 	while (got < sizeof(scratch)) {
 		n = stream_read_some(s, scratch + got, sizeof(scratch) - got);
 		if (n <= 0)
@@ -247,10 +236,10 @@ stream_on_read(evutil_socket_t fd, short what, void *arg)
 		if (s->ssl == NULL || !SSL_has_pending(s->ssl))
 			break;
 	}
-	stream_release_buffers(s);
 	if (got > 0) {
 		stream_deliver(s, got);
-		OPENSSL_cleanse(scratch, got);
+		if (!s->public_input)
+			explicit_bzero(scratch, got);
 	}
 	if (s->state != STATE_CLEAR && s->state != STATE_SECURE) {
 		stream_arm_read(s);
@@ -288,8 +277,7 @@ stream_write_some(struct stream *s, const uint8_t *from, size_t len)
 		stream_fail(s, strerror(errno));
 		return -1;
 	}
-	ERR_clear_error();
-	errno = 0;
+	stream_forget_errors();
 	if (SSL_write_ex(s->ssl, from, len, &put) == 1)
 		return (ssize_t)put;
 	code = SSL_get_error(s->ssl, 0);
@@ -300,12 +288,33 @@ stream_write_some(struct stream *s, const uint8_t *from, size_t len)
 	return -1;
 }
 
+/*
+ * Before the turn ends, so that it need not be copied. What goes wrong is
+ * told from the loop, when what is left is written: never from here.
+ */
+size_t
+stream_send_bulk(struct stream *s, const void *data, size_t len)
+{
+	size_t put = 0;
+	ssize_t n;
+
+	if (s->state == STATE_CLEAR) {
+		n = send(s->fd, data, len, MSG_NOSIGNAL);
+		return n > 0 ? (size_t)n : 0;
+	}
+	if (s->state != STATE_SECURE)
+		return 0;
+	stream_use(s);
+	stream_forget_errors();
+	return SSL_write_ex(s->ssl, data, len, &put) == 1 ? put : 0;
+}
+
 /* Lingering is over: say goodbye in TLS's words (RFC 8314 3.4). */
 static void
 stream_finish(struct stream *s)
 {
 	if (s->ssl != NULL && !s->closed) {
-		ERR_clear_error();
+		stream_forget_errors();
 		SSL_shutdown(s->ssl);
 	}
 	if (shutdown(s->fd, SHUT_WR) == -1) {
@@ -325,6 +334,7 @@ stream_flush(struct stream *s)
 	if (s->state == STATE_CONNECTING || s->state == STATE_HANDSHAKE ||
 	    s->state == STATE_DRAINING || s->state == STATE_DEAD)
 		return;
+	stream_use(s);
 	s->write_reads = false;
 	while (buffer_len(&s->out) > 0) {
 		n = stream_write_some(

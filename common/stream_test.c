@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -415,6 +416,132 @@ what_openssl_holds_is_not_forgotten(void **state)
 	hand_end(&h);
 }
 
+/* What malloc() has given out, in octets. */
+static size_t
+held(void)
+{
+	return mallinfo2().uordblks + mallinfo2().hblkhd;
+}
+
+static void
+turns_for(unsigned ms)
+{
+	uint64_t end = clock_ms() + ms;
+
+	while (clock_ms() < end) {
+		usleep(10000);
+		turns();
+	}
+}
+
+/* Those of TLS and our own stay while lines come, and go with them. */
+static void
+an_idle_one_gives_its_buffers_back(void **state)
+{
+	enum { TLS_BUFFERS = 64 * 1024 };
+	struct hand h;
+	char octets[1024];
+	size_t before, busy;
+
+	(void)state;
+	if (held() == 0)
+		skip(); /* a sanitizer's malloc() does not tell */
+	hand_begin(&h);
+	seen.eat = true;
+	turns_for(2500);
+	before = held();
+	SSL_write(h.ssl, "NOOP\r\n", 6);
+	say(octets, hand_take_out(&h, octets, sizeof(octets)));
+	assert_int_equal(seen.octets, 6);
+	stream_print(seen.s, "250 Ok\r\n");
+	turns();
+	busy = held();
+	assert_true(busy >= before + TLS_BUFFERS);
+	turns_for(2500);
+	assert_true(held() < before + 1024);
+	hand_end(&h);
+}
+
+static uint8_t
+octet_at(size_t at)
+{
+	return (uint8_t)(at * 31 >> 3);
+}
+
+/*
+ * Much is sent from where it is, and little waits for the end of the turn:
+ * they must not overtake each other, however slowly the peer reads.
+ */
+static void
+send_mixed(size_t total, struct hand *h)
+{
+	static const size_t sizes[] = { 3, 70000, 40000, 1, 16384, 200,
+		131072 };
+	static uint8_t block[131072], got[65536];
+	size_t put = 0, taken = 0;
+
+	for (size_t i = 0; taken < total;) {
+		ssize_t n;
+
+		if (put < total && stream_output_len(seen.s) < STREAM_HIGH) {
+			size_t len = sizes[i++ % 7];
+
+			for (size_t k = 0; k < len; k++)
+				block[k] = octet_at(put + k);
+			stream_write(seen.s, block, len);
+			put += len;
+		}
+		if (i % 3 == 0)
+			turns();
+		if (h == NULL) {
+			n = read(far_end, got, sizeof(got) / (1 + i % 5));
+		} else {
+			hand_carry_in(h);
+			n = SSL_read(h->ssl, got, sizeof(got));
+		}
+		for (ssize_t k = 0; k < n; k++)
+			assert_int_equal(got[k], octet_at(taken + (size_t)k));
+		taken += n > 0 ? (size_t)n : 0;
+		if (n <= 0)
+			turns();
+	}
+	assert_int_equal(seen.closed, 0);
+}
+
+static void
+much_and_little_keep_their_order(void **state)
+{
+	(void)state;
+	send_mixed(3000000, NULL);
+}
+
+static void
+much_and_little_keep_their_order_under_tls(void **state)
+{
+	struct hand h;
+
+	(void)state;
+	hand_begin(&h);
+	send_mixed(3000000, &h);
+	hand_end(&h);
+}
+
+/* Its end is told from the loop, not from within stream_write(). */
+static void
+much_for_a_peer_that_left_is_told_later(void **state)
+{
+	static char block[65536];
+
+	(void)state;
+	stream_pause(seen.s);
+	close(far_end);
+	far_end = -1;
+	stream_write(seen.s, block, sizeof(block));
+	assert_int_equal(seen.closed, 0);
+	turns();
+	assert_int_equal(seen.closed, 1);
+}
+
 static void
 a_close_under_tls_says_goodbye(void **state)
 {
@@ -609,6 +736,10 @@ main(void)
 		CASE(half_a_record_is_waited_for),
 		CASE(what_openssl_holds_is_not_forgotten),
 		CASE(half_a_key_update_is_waited_for),
+		CASE(an_idle_one_gives_its_buffers_back),
+		CASE(much_and_little_keep_their_order),
+		CASE(much_and_little_keep_their_order_under_tls),
+		CASE(much_for_a_peer_that_left_is_told_later),
 		CASE(a_close_under_tls_says_goodbye),
 		CASE(clear_text_instead_of_tls_ends_it),
 	};

@@ -309,6 +309,7 @@ login_succeeded(struct session *s, const struct auth_verdict *v)
 	log_text(&l, "cipher", SSL_get_cipher_name(stream_ssl(s->client)));
 	log_end(&l);
 	s->bad_commands = 0;
+	stream_input_is_public(s->client);
 	session_enter(s, SESSION_IDLE);
 	login_reply(s, "235 2.7.0 Authentication successful");
 	upstream_want(s); /* so that MAIL finds it ready */

@@ -161,6 +161,7 @@ static void
 msa_serve(struct msa *m)
 {
 	m->state = MSA_SERVING;
+	stream_input_is_public(m->stream);
 	stream_set_timeout(m->stream, 0);
 	m->fn(m->arg, MSA_READY);
 }

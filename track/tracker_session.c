@@ -119,7 +119,7 @@ session_write(struct tracker_session *s)
 	struct buffer *out = &s->mtqp.out;
 
 	stream_write(s->client, buffer_at(out), buffer_len(out));
-	buffer_consume(out, buffer_len(out));
+	buffer_free(out);
 }
 
 /* RFC 3887 6: the client says whom it believes to talk to. */

@@ -203,6 +203,7 @@ def test_idle_tls_sessions_give_their_memory_back(start_waybill, capsys):
     context = waybill.context()
     before = resident(worker)
     held = hold()
+    time.sleep(2.5)		# buffers stay for two seconds
     wait_until(lambda: steady(worker), what="silence")
     first = resident(worker)
     with capsys.disabled():
@@ -213,6 +214,7 @@ def test_idle_tls_sessions_give_their_memory_back(start_waybill, capsys):
     wait_until(lambda: steady(worker), what="silence")
     for client in hold():
         client.close()
+    time.sleep(2.5)
     assert (first - before) / count < 48
     assert resident(worker) < first + 2048
 
