@@ -191,6 +191,39 @@ plaintext_is_wiped(void **state)
 	SSL_CTX_free(ctx);
 }
 
+/* Whatever the client would rather have; and what it lacks is not chosen. */
+static void
+the_suite_that_costs_least_is_chosen(void **state)
+{
+	static const struct {
+		const char *offered, *chosen;
+	} cases[] = {
+		{ "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:"
+		  "TLS_AES_128_GCM_SHA256",
+		    "TLS_AES_128_GCM_SHA256" },
+		{ "TLS_CHACHA20_POLY1305_SHA256",
+		    "TLS_CHACHA20_POLY1305_SHA256" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		SSL_CTX *server = server_with(keys, false);
+		SSL_CTX *client = client_of(TLS1_3_VERSION);
+		SSL_SESSION *session;
+		bool resumed;
+
+		SSL_CTX_set_ciphersuites(client, cases[i].offered);
+		session = meet(server, client, NULL, &resumed);
+		assert_non_null(session);
+		assert_string_equal(
+		    SSL_CIPHER_get_name(SSL_SESSION_get0_cipher(session)),
+		    cases[i].chosen);
+		SSL_SESSION_free(session);
+		SSL_CTX_free(server);
+		SSL_CTX_free(client);
+	}
+}
+
 static void
 a_client_wants_its_authorities(void **state)
 {
@@ -226,6 +259,7 @@ main(void)
 		cmocka_unit_test(a_ticket_is_opened_where_its_keys_are),
 		cmocka_unit_test(what_is_wrong_is_named),
 		cmocka_unit_test(plaintext_is_wiped),
+		cmocka_unit_test(the_suite_that_costs_least_is_chosen),
 		cmocka_unit_test(a_client_wants_its_authorities),
 	};
 
