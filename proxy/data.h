@@ -35,21 +35,7 @@ struct data_scan {
 /* Writes canonical text as the MSA must get it. */
 struct data_stuff {
 	bool within_line;
-	uint64_t out; /* octets written, terminator included */
 };
-
-/*
- * Room that is enough for what data_stuff() writes of len octets of
- * canonical text: a dot a line at most, and a line has CRLF and the dot.
- */
-#define DATA_STUFF_MAX(len) ((len) + ((len) + 2) / 3)
-
-/*
- * Room that is enough for all that data_stuff() writes of what len octets
- * from the client become: each of them at most two (a bare CR or LF becomes
- * CRLF, a dot behind it is stuffed), and a CR that came before.
- */
-#define DATA_OUT_MAX(len) (2 * (len) + 2)
 
 /* Octets of the terminator as data_stuff_end() writes it, at most. */
 #define DATA_END_MAX 5
@@ -60,9 +46,10 @@ void data_scan_init(struct data_scan *scan);
  * Decode one step: take octets off the front of in, and point out at the
  * canonical text they are, with CRLF line ends only and without the dots
  * that were stuffed. out points into in's memory or at constants, may be
- * empty, and never parts a CR from its LF. Call it until it returns false:
- * then in is used up, or the message has ended (scan->state is DATA_ENDED)
- * and what is left in in belongs to the command parser.
+ * empty, and never parts a CR from its LF; none of its lines begins with a
+ * dot but the first, as data_wants_dot() wants it. Call it until it returns
+ * false: then in is used up, or the message has ended (scan->state is
+ * DATA_ENDED) and what is left in in belongs to the command parser.
  *
  * The CRLF before the terminator belongs to the message. Bare CR and LF
  * come out as CRLF and set saw_bare. They end no line of the client's, so
@@ -76,12 +63,10 @@ bool data_scan_next(
 void data_stuff_init(struct data_stuff *stuff);
 
 /*
- * Write len octets of canonical text with a dot before each that begins a
- * line (RFC 5321 4.5.2). out must hold DATA_STUFF_MAX(len); it may not
- * overlap in. Returns the number of octets written.
+ * len octets of canonical text, of which no line but the first begins with a
+ * dot, are next: must another dot go before them (RFC 5321 4.5.2)?
  */
-size_t data_stuff(
-    struct data_stuff *stuff, const uint8_t *in, size_t len, uint8_t *out);
+bool data_wants_dot(struct data_stuff *stuff, const uint8_t *in, size_t len);
 
 /*
  * Write the terminator: "." CRLF, after a CRLF where the text lacked it.

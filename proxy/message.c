@@ -135,13 +135,9 @@ message_pass(struct session *s, struct data_span *text)
 	struct data_span part;
 
 	while (header_next(&b->header, text, &part)) {
-		uint8_t *out;
-
-		if (part.len == 0)
-			continue;
-		out = stream_reserve(msa, DATA_STUFF_MAX(part.len));
-		stream_commit(
-		    msa, data_stuff(&b->stuff, part.at, part.len, out));
+		if (data_wants_dot(&b->stuff, part.at, part.len))
+			stream_write(msa, ".", 1);
+		stream_write(msa, part.at, part.len);
 	}
 }
 

@@ -10,6 +10,13 @@
 
 #include "tests/fuzz/fuzz.h"
 
+/*
+ * Room that is enough for what len octets from the client become, stuffed:
+ * each of them at most two (a bare CR or LF becomes CRLF, a dot behind it is
+ * stuffed), and a CR that came before.
+ */
+#define DATA_OUT_MAX(len) (2 * (len) + 2)
+
 struct output {
 	uint8_t *at;
 	size_t len, used;
@@ -28,8 +35,13 @@ feed(struct data_scan *scan, struct data_stuff *stuff, const uint8_t *data,
 
 	MUST(piece != NULL);
 	memcpy(piece, data, size);
-	while (data_scan_next(scan, &in, &text))
-		len += data_stuff(stuff, text.at, text.len, out + len);
+	while (data_scan_next(scan, &in, &text)) {
+		if (data_wants_dot(stuff, text.at, text.len))
+			out[len++] = '.';
+		if (text.len > 0)
+			memcpy(out + len, text.at, text.len);
+		len += text.len;
+	}
 	MUST(len <= DATA_OUT_MAX(size));
 	MUST(in.len == 0 || scan->state == DATA_ENDED);
 	free(piece);
@@ -57,7 +69,7 @@ run(const uint8_t *data, size_t size, size_t piece, struct output *o)
 	o->used = (size_t)scan.in;
 	o->state = scan.state;
 	o->bare = scan.saw_bare;
-	MUST(scan.in <= size && stuff.out == o->len);
+	MUST(scan.in <= size);
 }
 
 /* Any MSA, however lax, must see one message that ends at the end. */
