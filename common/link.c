@@ -374,13 +374,15 @@ link_ask(struct link *link, unsigned type, const struct wire_out *body,
 	int queued;
 
 	if ((body != NULL && body->failed) ||
-	    (question = calloc(1, sizeof(*question))) == NULL)
+	    (question = malloc(sizeof(*question))) == NULL)
 		return 0;
-	question->numbered.number = ++link->last;
-	question->link = link;
-	question->answer = answer;
-	question->who = who;
-	question->type = type;
+	*question = (struct question){
+		.numbered = { .number = ++link->last },
+		.link = link,
+		.answer = answer,
+		.who = who,
+		.type = type,
+	};
 	if (numbers_put(&link->questions, &question->numbered) == -1) {
 		free(question);
 		return 0;

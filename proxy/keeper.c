@@ -33,9 +33,9 @@ enum {
 struct keeper_settle {
 	uint64_t number;
 	uint64_t who; /* 0: nobody (any more) */
-	size_t len;
-	uint8_t *body;
 	TAILQ_ENTRY(keeper_settle) next;
+	size_t len;
+	uint8_t body[];
 };
 
 static bool keeper_ask_settle(struct keeper *, struct keeper_settle *);
@@ -113,7 +113,6 @@ keeper_settle_done(struct keeper *k, struct keeper_settle *s)
 {
 	k->settle_count--;
 	k->settle_octets -= s->len;
-	free(s->body);
 	free(s);
 }
 
@@ -307,13 +306,12 @@ keeper_settle(struct keeper *k, const struct mail_record *record, uint64_t who)
 	if (k->body.failed || k->settle_count >= SETTLES_MAX ||
 	    k->settle_octets + k->body.len > SETTLES_OCTETS_MAX)
 		return false;
-	if ((s = calloc(1, sizeof(*s))) == NULL ||
-	    (s->body = malloc(k->body.len)) == NULL)
+	if ((s = malloc(sizeof(*s) + k->body.len)) == NULL)
 		fatal("out of memory");
-	memcpy(s->body, k->body.data, k->body.len);
-	s->len = k->body.len;
 	s->number = ++k->settle_next;
 	s->who = who;
+	s->len = k->body.len;
+	memcpy(s->body, k->body.data, s->len);
 	k->settle_count++;
 	k->settle_octets += s->len;
 	keeper_ask_settle(k, s);

@@ -112,12 +112,9 @@ message_make_id(struct session *s, char *out, size_t size)
 void
 message_begin(struct session *s)
 {
-	struct transaction_body *b = calloc(1, sizeof(*b));
+	struct transaction_body *b = transaction_begin_body(s->mail);
 
-	if (b == NULL)
-		fatal("out of memory");
 	b->since = clock_ms();
-	s->mail->body = b;
 	session_enter(s, SESSION_DATA);
 	data_scan_init(&b->scan);
 	data_stuff_init(&b->stuff);
@@ -141,6 +138,15 @@ message_pass(struct session *s, struct data_span *text)
 	}
 }
 
+/* Make a string in to of as much of text as size has room for. */
+static void
+message_keep(char *to, size_t size, const char *text, size_t len)
+{
+	len = strnlen(text, len < size ? len : size - 1);
+	memcpy(to, text, len);
+	to[len] = '\0';
+}
+
 /* The id a user will look for: the client's, or the one we added. */
 static void
 message_note_id(struct transaction *t)
@@ -149,11 +155,11 @@ message_note_id(struct transaction *t)
 	const char *ours = strchr(b->message_id, '<');
 
 	if (b->header.message_id.count > 0 || ours == NULL)
-		snprintf(t->message_id, sizeof(t->message_id), "%.*s",
-		    (int)b->header.message_id.len, b->header.message_id.text);
+		message_keep(t->message_id, sizeof(t->message_id),
+		    b->header.message_id.text, b->header.message_id.len);
 	else
-		snprintf(t->message_id, sizeof(t->message_id), "%.*s",
-		    (int)strcspn(ours, "\r"), ours);
+		message_keep(t->message_id, sizeof(t->message_id), ours,
+		    strcspn(ours, "\r"));
 }
 
 /* CRLF.CRLF came: the message is whole, and so shall the MSA have it. */
@@ -241,8 +247,8 @@ message_refuse(struct session *s, const char *text, size_t len)
 	t->early_len = len;
 	reply_stay(t->early);
 	t->code = (uint16_t)strtoul(t->early, NULL, 10);
-	snprintf(t->reply_text, sizeof(t->reply_text), "%.*s",
-	    (int)strcspn(t->early + 4, "\r\n"), t->early + 4);
+	message_keep(t->reply_text, sizeof(t->reply_text), t->early + 4,
+	    strcspn(t->early + 4, "\r\n"));
 	upstream_drop(s);
 	session_enter(s, SESSION_DISCARD);
 	stream_resume(s->client);
@@ -299,7 +305,7 @@ message_replied(struct session *s, const struct reply *reply)
 	const char *text = reply_last_text(reply, &len);
 
 	t->code = (uint16_t)reply->code;
-	snprintf(t->reply_text, sizeof(t->reply_text), "%.*s", (int)len, text);
+	message_keep(t->reply_text, sizeof(t->reply_text), text, len);
 	reply_queue_id(reply, t->queue_id, sizeof(t->queue_id));
 	t->reply_len = reply->len;
 	if ((t->reply = malloc(reply->len + ENVID_MAX + 8)) == NULL)

@@ -291,7 +291,7 @@ msa_on_input(struct msa *m)
 		msa_on_reply(m);
 		if (m->stream == NULL)
 			return;
-		reply_clear(&m->reply);
+		reply_again(&m->reply);
 	}
 }
 

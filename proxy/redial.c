@@ -4,38 +4,28 @@
  */
 #include "proxy/redial.h"
 
-#include <stdlib.h>
-
-#include "common/buffer.h"
 #include "common/log.h"
 #include "proxy/msa.h"
 #include "proxy/session.h"
 
 /* More was never pipelined by a client that waits for replies. */
-enum { REDIAL_OCTETS_MAX = 256 * 1024 };
-
-struct redial {
-	bool under_way;
-	struct msa_caps caps; /* of the first connection */
-	struct buffer said;
-};
+enum { REDIAL_OCTETS_MAX = 256 * 1024, REDIAL_OCTETS_KEPT = 2048 };
 
 void
 redial_begin(struct session *s)
 {
 	if (s->msa == NULL || !msa_is_ready(s->msa))
 		return;
-	if ((s->mail->redial = calloc(1, sizeof(*s->mail->redial))) == NULL)
-		fatal("out of memory");
-	s->mail->redial->caps = *msa_caps(s->msa);
+	s->mail->redial.on = true;
+	s->mail->redial.caps = *msa_caps(s->msa);
 }
 
 void
 redial_note(struct session *s, const char *line, size_t len)
 {
-	struct redial *r = s->mail == NULL ? NULL : s->mail->redial;
+	struct redial *r = s->mail == NULL ? NULL : &s->mail->redial;
 
-	if (r == NULL || r->under_way)
+	if (r == NULL || !r->on || r->under_way)
 		return;
 	if (buffer_len(&r->said) + len > REDIAL_OCTETS_MAX)
 		redial_over(s);
@@ -44,12 +34,19 @@ redial_note(struct session *s, const char *line, size_t len)
 }
 
 void
+redial_end(struct redial *r)
+{
+	r->on = r->under_way = false;
+	buffer_consume(&r->said, buffer_len(&r->said));
+	if (r->said.size > REDIAL_OCTETS_KEPT)
+		buffer_free(&r->said);
+}
+
+void
 redial_over(struct session *s)
 {
-	if (s->mail == NULL)
-		return;
-	redial_free(s->mail->redial);
-	s->mail->redial = NULL;
+	if (s->mail != NULL && s->mail->redial.on)
+		redial_end(&s->mail->redial);
 }
 
 static void
@@ -66,9 +63,9 @@ redial_log(const struct session *s)
 bool
 redial_try(struct session *s)
 {
-	struct redial *r = s->mail == NULL ? NULL : s->mail->redial;
+	struct redial *r = s->mail == NULL ? NULL : &s->mail->redial;
 
-	if (r == NULL || r->under_way ||
+	if (r == NULL || !r->on || r->under_way ||
 	    (s->state &
 		(SESSION_MINTING | SESSION_MAIL | SESSION_DATA_ASKED)) == 0)
 		return false;
@@ -88,7 +85,7 @@ redial_try(struct session *s)
 bool
 redial_say(struct session *s)
 {
-	struct redial *r = s->mail->redial;
+	struct redial *r = &s->mail->redial;
 	bool same = ehlo_same_caps(&r->caps, msa_caps(s->msa));
 
 	if (same)
@@ -101,8 +98,5 @@ redial_say(struct session *s)
 void
 redial_free(struct redial *r)
 {
-	if (r == NULL)
-		return;
 	buffer_free(&r->said);
-	free(r);
 }

@@ -8,8 +8,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct redial;
+#include "common/buffer.h"
+#include "proxy/ehlo.h"
+
 struct session;
+
+/* Of one transaction. */
+struct redial {
+	bool on; /* until the MSA's first reply */
+	bool under_way;
+	struct msa_caps caps; /* of the first connection */
+	struct buffer said;
+};
 
 /* MAIL came, and a connection was there: from now on all is kept. */
 void redial_begin(struct session *);
@@ -32,7 +42,9 @@ bool redial_try(struct session *) __attribute__((warn_unused_result));
  */
 bool redial_say(struct session *) __attribute__((warn_unused_result));
 
-/* NULL is allowed. */
+/* Of a transaction whose memory is used again: much of it is seldom wanted. */
+void redial_end(struct redial *);
+
 void redial_free(struct redial *);
 
 #endif

@@ -28,11 +28,11 @@ replies_init(struct replies *r)
 static struct reply_slot *
 replies_add(struct replies *r, enum reply_to to)
 {
-	struct reply_slot *slot = calloc(1, sizeof(*slot));
+	struct reply_slot *slot = malloc(sizeof(*slot));
 
 	if (slot == NULL)
 		fatal("out of memory");
-	slot->to = to;
+	*slot = (struct reply_slot){ .to = to };
 	STAILQ_INSERT_TAIL(&r->slots, slot, next);
 	r->count++;
 	return slot;
@@ -122,7 +122,13 @@ replies_answer(
 	if (slot == NULL)
 		return;
 	r->waiting--;
-	replies_fill(slot, text, len);
+	if (slot == STAILQ_FIRST(&r->slots)) {
+		if (client != NULL && text != NULL)
+			stream_write(client, text, len);
+		replies_drop_first(r);
+	} else {
+		replies_fill(slot, text, len);
+	}
 	replies_flush(r, client);
 }
 

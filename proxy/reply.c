@@ -10,6 +10,7 @@
 
 #define CODE_LEN   3
 #define FIRST_SIZE 512
+#define KEPT_SIZE  4096 /* more is given back */
 
 static const char *const error_texts[] = {
 	[REPLY_OK] = "no error",
@@ -43,6 +44,21 @@ reply_clear(struct reply *r)
 {
 	free(r->text);
 	reply_init(r);
+}
+
+void
+reply_again(struct reply *r)
+{
+	char *text = r->text;
+	size_t size = r->size;
+
+	if (size > KEPT_SIZE) {
+		reply_clear(r);
+		return;
+	}
+	reply_init(r);
+	r->text = text;
+	r->size = size;
 }
 
 /* Have room for more octets and a NUL. */

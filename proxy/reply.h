@@ -45,11 +45,15 @@ void reply_init(struct reply *r);
 /* Forget what was read, and give the memory back: as after reply_init(). */
 void reply_clear(struct reply *r);
 
+/* Forget what was read, and keep the memory for the next one. */
+void reply_again(struct reply *r);
+
 /*
  * Read on. Takes octets until one reply is complete, and none behind it;
  * returns how many it took. Then r->complete is set and r->code is valid,
  * or r->error says what the MSA did wrong and the connection is of no use
- * any more. Having either, it takes nothing until reply_clear().
+ * any more. Having either, it takes nothing until reply_again()
+ * or reply_clear().
  * Any number of lines is accepted, in bounds of REPLY_MAX.
  */
 size_t reply_feed(struct reply *r, const char *in, size_t len);

@@ -69,7 +69,7 @@ one_reply_is_taken_and_nothing_behind_it(void **state)
 	(void)state;
 	assert_int_equal(read_reply(&r, in), 14);
 	assert_int_equal(reply_feed(&r, in + 14, strlen(in) - 14), 0);
-	reply_clear(&r);
+	reply_again(&r);
 	assert_int_equal(reply_feed(&r, in + 14, strlen(in) - 14), 10);
 	assert_int_equal(r.code, 354);
 	reply_clear(&r);

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "proxy/redial.h"
 
 static char *
 transaction_copy(const char *text, size_t len)
@@ -19,15 +18,67 @@ transaction_copy(const char *text, size_t len)
 	return copy;
 }
 
+/* Kept for the next: each is some KiB, of which a third is cleared anew. */
+enum { TRANSACTION_SPARES = 64 };
+static LIST_HEAD(, transaction) spares = LIST_HEAD_INITIALIZER(spares);
+static unsigned spare_count;
+
+static struct transaction *
+transaction_get(void)
+{
+	struct transaction *t = LIST_FIRST(&spares);
+
+	if (t == NULL) {
+		if ((t = calloc(1, sizeof(*t))) == NULL)
+			fatal("out of memory");
+		return t;
+	}
+	LIST_REMOVE(t, spare);
+	spare_count--;
+	memset(t, 0, offsetof(struct transaction, redial));
+	return t;
+}
+
+static void
+transaction_put(struct transaction *t)
+{
+	if (spare_count < TRANSACTION_SPARES) {
+		LIST_INSERT_HEAD(&spares, t, spare);
+		spare_count++;
+		return;
+	}
+	redial_free(&t->redial);
+	free(t);
+}
+
+void
+transaction_end_spares(void)
+{
+	struct transaction *t;
+
+	while ((t = LIST_FIRST(&spares)) != NULL) {
+		LIST_REMOVE(t, spare);
+		redial_free(&t->redial);
+		free(t);
+	}
+	spare_count = 0;
+}
+
 struct transaction *
 transaction_new(const char *args, size_t len)
 {
-	struct transaction *t = calloc(1, sizeof(*t));
+	struct transaction *t = transaction_get();
 
-	if (t == NULL)
-		fatal("out of memory");
 	t->line = transaction_copy(args, len);
 	return t;
+}
+
+struct transaction_body *
+transaction_begin_body(struct transaction *t)
+{
+	t->body = &t->body_space;
+	memset(t->body, 0, sizeof(*t->body));
+	return t->body;
 }
 
 void
@@ -74,10 +125,9 @@ transaction_free(struct transaction *t)
 		free(t->rcpts[i].reply);
 	}
 	free(t->rcpts);
-	redial_free(t->redial);
-	free(t->body);
 	free(t->early);
 	free(t->reply);
 	free(t->line);
-	free(t);
+	redial_end(&t->redial);
+	transaction_put(t);
 }

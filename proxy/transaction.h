@@ -8,14 +8,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "common/keeper_messages.h"
 #include "proxy/data.h"
 #include "proxy/ehlo.h"
 #include "proxy/header.h"
 #include "proxy/params.h"
-
-struct redial;
+#include "proxy/redial.h"
 
 enum { AUTH_NAME_ROOM = 24 };
 
@@ -47,7 +47,6 @@ struct transaction {
 	enum transaction_mint mint;
 	struct minted minted;
 	char envid[ENVID_MAX + 1]; /* the message's, on the wire */
-	struct redial *redial;	   /* until the MSA's first reply, or NULL */
 	bool ident_sent;	   /* XFORWARD went ahead of MAIL */
 	bool mtrk_sent;
 	char msa_host[EHLO_DOMAIN_MAX + 1]; /* who took it, or "" */
@@ -58,7 +57,7 @@ struct transaction {
 	size_t answered; /* of them, by the MSA */
 	size_t accepted;
 	bool refused;		       /* MAIL was; a reply to DATA is due */
-	struct transaction_body *body; /* from 354 on */
+	struct transaction_body *body; /* from 354 on, in body_space */
 	char *early;		       /* reply that came before the end */
 	size_t early_len;
 	char message_id[HEADER_ID_MAX + 1]; /* with its "<>" */
@@ -68,15 +67,24 @@ struct transaction {
 	size_t reply_len;
 	char reply_text[256]; /* its last line, for log and record */
 	char queue_id[QUEUE_ID_MAX + 1];
+
+	/* transaction_new() leaves these as they are; redial is the first. */
+	struct redial redial;
+	struct transaction_body body_space;
+	LIST_ENTRY(transaction) spare;
 };
 
 /* Keeps a copy of args; parses nothing. Never NULL. */
 struct transaction *transaction_new(const char *args, size_t len);
+/* The message begins: its body, nothing in it. */
+struct transaction_body *transaction_begin_body(struct transaction *);
 /* The next RCPT goes to the MSA. */
 void transaction_add_rcpt(struct transaction *, const char *, size_t len);
 /* The MSA's reply to the oldest RCPT without one. */
 void transaction_rcpt_replied(
     struct transaction *, int code, const char *text, size_t len);
 void transaction_free(struct transaction *);
+/* The process ends: give back the memory that was kept for the next ones. */
+void transaction_end_spares(void);
 
 #endif

@@ -206,9 +206,13 @@ upstream_lost(struct session *s, const char *why)
 static void
 upstream_forward(struct session *s, const struct reply *reply)
 {
-	char *text = strndup(reply->text, reply->len);
+	char *text;
 
-	if (text == NULL)
+	if (reply->code != 421) {
+		replies_answer(&s->replies, s->client, reply->text, reply->len);
+		return;
+	}
+	if ((text = strndup(reply->text, reply->len)) == NULL)
 		fatal("out of memory");
 	reply_stay(text);
 	replies_answer(&s->replies, s->client, text, reply->len);
@@ -352,8 +356,7 @@ upstream_ready(struct session *s)
 	probe_note(s->w, msa_announced(s->msa));
 	if (s->state == SESSION_MINTING) {
 		envelope_go(s);
-	} else if (s->mail != NULL && s->mail->redial != NULL &&
-	    !redial_say(s)) {
+	} else if (s->mail != NULL && s->mail->redial.on && !redial_say(s)) {
 		upstream_lost(s, "it offers something else than before");
 	} else {
 		upstream_arm(s);

@@ -318,6 +318,7 @@ proxy_stop(void)
 	SSL_CTX_free(worker.tls);
 	SSL_CTX_free(worker.msa_tls);
 	inner_hosts_free(inner);
+	transaction_end_spares();
 	conf_free(worker.conf);
 	event_base_free(worker.base);
 }
