@@ -1,7 +1,8 @@
 /*
- * Log lines: fields gathered in a buffer, then one write. What a peer sent
- * is escaped here and nowhere else. A line that cannot be written is dropped
- * and counted: logging never stops a process.
+ * Log lines: fields gathered in a buffer, then one write; where a process
+ * wants it, one for all lines of a turn. What a peer sent is escaped here and
+ * nowhere else. A line that cannot be written is dropped and counted: logging
+ * never stops a process.
  */
 #include "common/log.h"
 
@@ -17,7 +18,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -55,6 +55,14 @@ static struct {
 } logger = { "waybill", STDERR_FILENO, -1, false, false, false, false,
 	LOG_IS_INFO, 0, 0 };
 
+/* Lines that wait for the end of the turn; no more than one atomic write. */
+static struct {
+	bool on;
+	size_t len;
+	uint64_t lines;
+	char text[PIPE_BUF];
+} gathered;
+
 /*
  * A pipe may be shared with processes that want it to block, so ours is
  * opened again rather than made non-blocking for all of them. Whoever has
@@ -81,6 +89,7 @@ open_again(int fd)
 void
 log_start(const char *program, const struct conf_log *conf, int fd)
 {
+	log_flush();
 	/* A reader of the log that leaves must not take us along. */
 	signal(SIGPIPE, SIG_IGN);
 	snprintf(logger.program, sizeof(logger.program), "%s", program);
@@ -129,11 +138,11 @@ add_string(struct log_line *line, const char *text)
 	add(line, text, strlen(text));
 }
 
-static bool
-is_plain(uint8_t c)
-{
-	return c > ' ' && c < 0x7f && c != '"' && c != '\\' && c != '=';
-}
+/* Printable, and neither space nor '"', '=' or '\\'. */
+static const bool is_plain[256] = { ['!'] = true,
+	['#' ... '<'] = true,
+	['>' ... '['] = true,
+	[']' ... '~'] = true };
 
 static bool
 has_room(const struct log_line *line, size_t len)
@@ -191,7 +200,7 @@ add_value(struct log_line *line, struct octets value)
 	size_t len = value.len < LOG_VALUE_MAX ? value.len : LOG_VALUE_MAX;
 
 	for (size_t i = 0; i < len && !quoted; i++)
-		quoted = !is_plain(value.data[i]);
+		quoted = !is_plain[value.data[i]];
 	if (!quoted) {
 		add(line, (const char *)value.data, len);
 		return;
@@ -233,10 +242,12 @@ log_begin(struct log_line *line, enum log_level level, const char *event)
 void
 log_session(struct log_line *line, uint64_t session)
 {
-	char text[17];
+	char text[16];
 
-	snprintf(text, sizeof(text), "%016" PRIx64, session);
-	add_text(line, "session", text);
+	for (size_t i = sizeof(text); i-- > 0; session >>= 4)
+		text[i] = hex[session & 15];
+	if (add_key(line, "session"))
+		add(line, text, sizeof(text));
 }
 
 void
@@ -258,11 +269,17 @@ void
 log_number(struct log_line *line, const char *key, int64_t value)
 {
 	char text[24];
+	size_t at = sizeof(text);
+	uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
 
 	add_event(line);
-	snprintf(text, sizeof(text), "%" PRId64, value);
+	do
+		text[--at] = (char)('0' + rest % 10);
+	while ((rest /= 10) != 0);
+	if (value < 0)
+		text[--at] = '-';
 	if (add_key(line, key))
-		add_string(line, text);
+		add(line, text + at, sizeof(text) - at);
 }
 
 /* Time, program and pid, in the form of the target. */
@@ -297,49 +314,90 @@ make_head(char *out, size_t size, enum log_level level)
 }
 
 static ssize_t
-write_once(struct iovec *iov, size_t count)
+write_once(void)
 {
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = count };
 	struct pollfd room = { logger.fd, POLLOUT, 0 };
 
-	/* A line is within PIPE_BUF: it fits whole where there is room. */
+	/* It is within PIPE_BUF: it fits whole where there is room. */
 	if (logger.blocks && poll(&room, 1, 0) == 0) {
 		errno = EAGAIN;
 		return -1;
 	}
 	if (logger.socket)
-		return sendmsg(logger.fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-	return writev(logger.fd, iov, (int)count);
+		return send(logger.fd, gathered.text, gathered.len,
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
+	return write(logger.fd, gathered.text, gathered.len);
 }
 
-/* A line that was lost already is not waited for a second time. */
-static void
-write_line(struct iovec *iov, size_t count)
+void
+log_gather(void)
+{
+	gathered.on = true;
+}
+
+/* Lines of those gathered that end behind the first len octets. */
+static uint64_t
+lines_behind(size_t len)
+{
+	uint64_t lines = 0;
+
+	if (len == 0)
+		return gathered.lines;
+	for (; len < gathered.len; len++)
+		lines += gathered.text[len] == '\n';
+	return lines;
+}
+
+/* Where lines were lost already, nobody is waited for a second time. */
+void
+log_flush(void)
 {
 	struct pollfd ready = { logger.fd, POLLOUT, 0 };
-	ssize_t n = write_once(iov, count);
+	ssize_t n;
 
+	if (gathered.len == 0)
+		return;
+	n = write_once();
 	if (n == -1 && errno == EAGAIN && logger.lost == 0 &&
 	    poll(&ready, 1, LOG_WAIT_MS) == 1)
-		n = write_once(iov, count);
-	if (n == -1)
-		logger.lost++;
-	else
+		n = write_once();
+	/* The first of them told what had been lost. */
+	if (n > 0)
 		logger.lost = 0;
+	/* A file may take a part only, where the disk is full. */
+	logger.lost += lines_behind(n > 0 ? (size_t)n : 0);
+	gathered.len = gathered.lines = 0;
+}
+
+static void
+write_line(const struct log_line *line)
+{
+	char head[LOG_HEAD];
+	size_t len = (size_t)make_head(head, sizeof(head), line->level);
+
+	memcpy(gathered.text + gathered.len, head, len);
+	memcpy(gathered.text + gathered.len + len, line->text, line->len);
+	gathered.len += len + line->len;
+	gathered.lines++;
+	/* Who reports an error may not live to see the turn's end. */
+	if (!gathered.on || line->level == LOG_IS_ERROR)
+		log_flush();
 }
 
 void
 log_end(struct log_line *line)
 {
-	char head[LOG_HEAD];
 	char tail[LOG_TAIL] = "";
-	struct iovec iov[2] = { { head, 0 }, { line->text, 0 } };
 	int saved = errno;
 
 	add_event(line);
 	if (line->level > logger.level)
 		return;
-	if (logger.lost > 0)
+	if (gathered.len + LOG_HEAD + line->len + LOG_TAIL >
+	    sizeof(gathered.text))
+		log_flush();
+	/* The first of a write tells it for all. */
+	if (logger.lost > 0 && gathered.lines == 0)
 		snprintf(tail, sizeof(tail),
 		    logger.json ? ",\"lost\":%" PRIu64 : " lost=%" PRIu64,
 		    logger.lost);
@@ -354,10 +412,7 @@ log_end(struct log_line *line)
 		    logger.json ? "{" : "", (int)line->len, line->text);
 	} else {
 		add_tail(line, "\n");
-		iov[0].iov_len =
-		    (size_t)make_head(head, sizeof(head), line->level);
-		iov[1].iov_len = line->len;
-		write_line(iov, 2);
+		write_line(line);
 	}
 	errno = saved;
 }

@@ -1,6 +1,6 @@
 /*
  * Log lines: who and what first, then key=value (or one JSON object a line).
- * Text that came from a peer is escaped and cut. A line is one write.
+ * Text that came from a peer is escaped and cut. A line leaves whole.
  */
 #ifndef COMMON_LOG_H
 #define COMMON_LOG_H
@@ -47,6 +47,13 @@ void log_text(struct log_line *, const char *key, const char *value);
 void log_octets(struct log_line *, const char *key, struct octets value);
 void log_number(struct log_line *, const char *key, int64_t value);
 void log_end(struct log_line *);
+
+/*
+ * From now on lines wait for log_flush(), at the end of a turn, and are
+ * written together; but for errors, which take along what waits.
+ */
+void log_gather(void);
+void log_flush(void);
 
 /* A line of one message text: event, and what printf makes as msg=. */
 void log_error(const char *event, const char *format, ...)

@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -219,6 +220,66 @@ a_reader_that_left_does_not_kill(void **state)
 	assert_int_equal(errno, 42);
 }
 
+/* The text that came at once, and how many lines it is. */
+static size_t
+lines_at_once(char *text, size_t size)
+{
+	ssize_t n = read(reader, text, size - 1);
+	size_t lines = 0;
+
+	text[n > 0 ? n : 0] = '\0';
+	for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++)
+		lines++;
+	return lines;
+}
+
+/* The last of all: what is begun here is for the whole process. */
+static void
+gathered_lines_leave_together(void **state)
+{
+	static char text[1 << 20];
+	char longest[200];
+	size_t seen;
+
+	(void)state;
+	start(CONF_LOG_TEXT, LOG_IS_INFO);
+	log_gather();
+	log_info("one", "1");
+	log_info("two", "2");
+	assert_int_equal(lines_at_once(text, sizeof(text)), 0);
+	log_flush();
+	assert_int_equal(lines_at_once(text, sizeof(text)), 2);
+	assert_true(strstr(text, "event=one") < strstr(text, "event=two"));
+	log_flush();
+	assert_int_equal(lines_at_once(text, sizeof(text)), 0);
+	/* An error does not wait, and what came before it neither. */
+	log_info("one", "1");
+	log_error("two", "2");
+	assert_int_equal(lines_at_once(text, sizeof(text)), 2);
+	/* More than a write can take whole leaves in several. */
+	memset(longest, 'x', sizeof(longest));
+	for (int i = 0; i < 100; i++)
+		log_info("many", "%.*s", (int)sizeof(longest), longest);
+	log_flush();
+	assert_int_equal(lines_at_once(text, sizeof(text)), 100);
+	/* What nobody read in time is told of, however many writes it was. */
+	for (int i = 0; i < 1000; i++)
+		log_info("burst", "%.*s", (int)sizeof(longest), longest);
+	log_flush();
+	seen = lines_at_once(text, sizeof(text));
+	assert_true(seen < 1000);
+	log_info("after", "1");
+	log_flush();
+	assert_int_equal(lines_at_once(text, sizeof(text)), 1);
+	assert_non_null(strstr(text, " lost="));
+	assert_int_equal(
+	    strtoul(strstr(text, " lost=") + 6, NULL, 10) + seen, 1000);
+	log_info("after", "2");
+	log_flush();
+	lines_at_once(text, sizeof(text));
+	assert_null(strstr(text, " lost="));
+}
+
 int
 main(void)
 {
@@ -230,6 +291,7 @@ main(void)
 		cmocka_unit_test(a_stuck_reader_costs_lines_and_no_time),
 		cmocka_unit_test(nor_from_who_cannot_open_the_pipe_again),
 		cmocka_unit_test(a_reader_that_left_does_not_kill),
+		cmocka_unit_test(gathered_lines_leave_together),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

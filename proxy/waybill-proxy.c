@@ -289,13 +289,17 @@ proxy_serve(void)
 		fatal("out of memory");
 	started = clock_ms();
 	proxy_ask_mechanisms(-1, 0, NULL);
+	log_gather();
 	while (!drain_is_over()) {
 		event_base_loop(worker.base, EVLOOP_ONCE);
 		link_flush_all();
+		/* Before anybody is told of what they say. */
+		log_flush();
 		stream_turn_end();
 		/* What streams told at the end may have asked, too. */
 		link_flush_all();
 		turn_end();
+		log_flush();
 	}
 }
 
@@ -313,12 +317,13 @@ proxy_stop(void)
 	stream_end_lingering();
 	stream_turn_end();
 	turn_end();
+	transaction_end_spares();
+	log_flush();
 	drain_close();
 	event_free(mechanisms_timer);
 	SSL_CTX_free(worker.tls);
 	SSL_CTX_free(worker.msa_tls);
 	inner_hosts_free(inner);
-	transaction_end_spares();
 	conf_free(worker.conf);
 	event_base_free(worker.base);
 }
