@@ -3,6 +3,7 @@
  */
 #include "common/clock.h"
 
+#include <stdbool.h>
 #include <time.h>
 
 static uint64_t
@@ -14,10 +15,24 @@ read_clock(clockid_t id)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+static bool in_turns;
+static uint64_t turn_ms; /* 0: nobody asked in this turn */
+
 uint64_t
 clock_ms(void)
 {
-	return read_clock(CLOCK_MONOTONIC);
+	if (!in_turns)
+		return read_clock(CLOCK_MONOTONIC);
+	if (turn_ms == 0)
+		turn_ms = read_clock(CLOCK_MONOTONIC);
+	return turn_ms;
+}
+
+void
+clock_new_turn(void)
+{
+	in_turns = true;
+	turn_ms = 0;
 }
 
 uint64_t

@@ -69,12 +69,21 @@ penalties_now(void)
 	return (uint32_t)(clock_ms() / 1000);
 }
 
+/* Seconds since a failure; another worker's may be ahead of our turn's time. */
+static uint32_t
+penalties_age(uint64_t word, uint32_t now)
+{
+	int32_t age = (int32_t)(now - (uint32_t)word);
+
+	return age > 0 ? (uint32_t)age : 0;
+}
+
 /* Failures that are not yet forgotten. */
 static unsigned
 penalties_left(uint64_t word, uint32_t now)
 {
 	unsigned failures = (unsigned)(word >> 32);
-	unsigned gone = (now - (uint32_t)word) / PENALTIES_FORGET_S;
+	unsigned gone = penalties_age(word, now) / PENALTIES_FORGET_S;
 
 	return gone >= failures ? 0 : failures - gone;
 }
@@ -127,7 +136,8 @@ penalties_fail(struct penalties *p, uint64_t key)
 		slot = penalties_take(p, key, now);
 	old = atomic_load(&slot->failures);
 	do {
-		new = ((uint64_t)penalties_left(old, now) + 1) << 32 | now;
+		new = ((uint64_t)penalties_left(old, now) + 1) << 32 |
+		    ((uint32_t)old + penalties_age(old, now));
 	} while (!atomic_compare_exchange_weak(&slot->failures, &old, new));
 	return (unsigned)(new >> 32);
 }

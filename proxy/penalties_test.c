@@ -9,9 +9,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "common/clock.h"
 
 enum { SLOTS = 64, SLOT_OCTETS = 16, MAX_MS = 15000 };
 
@@ -91,6 +94,33 @@ workers_count_together(void **state)
 	penalties_close(other);
 }
 
+/* A turn's time is that of its start; other workers' clocks go on. */
+static void
+a_failure_ahead_of_the_turn_is_no_amnesty(void **state)
+{
+	struct penalties *p = penalties_open(memory);
+	struct penalties *other;
+	pid_t pid;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 8; i++)
+		penalties_fail(p, 9);
+	clock_new_turn();
+	clock_ms();
+	usleep(1100 * 1000);
+	if ((pid = fork()) == 0) {
+		clock_new_turn();
+		other = penalties_open(memory);
+		penalties_fail(other, 9);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(penalties_delay(p, 9, MAX_MS), MAX_MS);
+	assert_int_equal(penalties_fail(p, 9), 10);
+	penalties_close(p);
+}
+
 /* More addresses than slots: who failed most is kept. */
 static void
 a_crowd_does_not_wash_out_the_worst(void **state)
@@ -128,6 +158,7 @@ main(void)
 		CASE(each_failure_doubles_the_delay),
 		CASE(another_address_does_not_wait),
 		CASE(workers_count_together),
+		CASE(a_failure_ahead_of_the_turn_is_no_amnesty),
 		CASE(a_crowd_does_not_wash_out_the_worst),
 		CASE(memory_that_is_none_is_refused),
 	};

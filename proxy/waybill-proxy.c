@@ -300,6 +300,7 @@ proxy_serve(void)
 		link_flush_all();
 		turn_end();
 		log_flush();
+		clock_new_turn();
 	}
 }
 
