@@ -7,19 +7,19 @@
 #include <string.h>
 
 #include <openssl/core_names.h>
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
-#define SLOTS 4 /* a few keys come again and again, among many others */
+/*
+ * Each key has one place, by its first octet: those of the process and of the
+ * accounts that are at work come again and again.
+ */
+#define SLOTS 64
 
 static struct slot {
 	EVP_MAC_CTX *ctx;
 	uint8_t key[MAC_KEY_LEN];
 	bool keyed;
-	uint64_t used;
 } slots[SLOTS];
-
-static uint64_t uses;
 
 static EVP_MAC_CTX *
 context_new(void)
@@ -41,31 +41,15 @@ context_new(void)
 	return ctx;
 }
 
-/* The slot of key, or the one that was used longest ago. */
-static struct slot *
-slot_of(const uint8_t *key)
-{
-	struct slot *oldest = &slots[0];
-
-	for (size_t i = 0; i < SLOTS; i++) {
-		if (slots[i].keyed &&
-		    CRYPTO_memcmp(slots[i].key, key, MAC_KEY_LEN) == 0)
-			return &slots[i];
-		if (slots[i].used < oldest->used)
-			oldest = &slots[i];
-	}
-	oldest->keyed = false;
-	return oldest;
-}
-
 static int
 slot_begin(struct slot *s, const uint8_t *key)
 {
 	if (s->ctx == NULL && (s->ctx = context_new()) == NULL)
 		return -1;
-	s->used = ++uses;
-	if (s->keyed)
+	/* No outsider brings a key, so time tells of none. */
+	if (s->keyed && memcmp(s->key, key, MAC_KEY_LEN) == 0)
 		return EVP_MAC_init(s->ctx, NULL, 0, NULL) == 1 ? 0 : -1;
+	s->keyed = false;
 	if (EVP_MAC_init(s->ctx, key, MAC_KEY_LEN, NULL) != 1)
 		return -1;
 	memcpy(s->key, key, MAC_KEY_LEN);
@@ -77,7 +61,7 @@ int
 mac_compute(
     const uint8_t key[MAC_KEY_LEN], struct octets data, uint8_t out[MAC_LEN])
 {
-	struct slot *s = slot_of(key);
+	struct slot *s = &slots[key[0] % SLOTS];
 	size_t len = 0;
 
 	if (slot_begin(s, key) == 0 &&

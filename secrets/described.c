@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-
 #include "common/log.h"
 #include "secrets/vault_inside.h"
 
@@ -120,7 +118,7 @@ unlink_one(struct vault *v, struct described *d)
 static void
 wipe(struct described *d)
 {
-	OPENSSL_cleanse(d->body, d->len);
+	explicit_bzero(d->body, d->len);
 	free(d);
 }
 

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-
 #include "secrets/vault_inside.h"
 
 void *
@@ -52,8 +50,8 @@ job_end(struct job *job)
 {
 	accounts_release(job->account);
 	job->vault->jobs--;
-	OPENSSL_cleanse(job->body, job->body_len);
+	explicit_bzero(job->body, job->body_len);
 	free(job->body);
-	OPENSSL_cleanse(job, job->size);
+	explicit_bzero(job, job->size);
 	free(job);
 }

@@ -16,6 +16,7 @@
 #include "secrets/masterkeys.h"
 #include "secrets/record.h"
 #include "secrets/store.h"
+#include "secrets/tickets.h"
 #include "secrets/timeline.h"
 #include "secrets/vault.h"
 
@@ -53,6 +54,7 @@ TAILQ_HEAD(feed_list, feed_job);
 
 struct vault {
 	struct vault_owner owner;
+	struct tickets *tickets;
 	struct store *store;
 	struct group group;
 	struct masterkeys keys;

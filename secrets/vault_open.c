@@ -402,8 +402,10 @@ vault_open(const struct vault_settings *set, const struct vault_owner *owner,
 	struct vault *v = calloc(1, sizeof(*v));
 	struct opening o = { .vault = v, .why = why, .size = size };
 
-	if (v == NULL) {
+	if (v == NULL ||
+	    (v->tickets = tickets_new(owner->ticket_key)) == NULL) {
 		snprintf(why, size, "no memory");
+		free(v);
 		return NULL;
 	}
 	v->owner = *owner;
@@ -454,6 +456,7 @@ vault_close(struct vault *v)
 	store_close(v->store);
 	envid_cipher_free(v->cipher);
 	masterkeys_free(&v->keys);
+	tickets_free(v->tickets);
 	OPENSSL_cleanse(v, sizeof(*v));
 	free(v);
 }
