@@ -451,8 +451,7 @@ supervisor_free(struct supervisor *s)
 	turn_end();
 	if (s->first != NULL)
 		event_free(s->first);
-	if (s->growth != NULL)
-		event_free(s->growth);
+	growth_stop(s);
 	generation_release(s->current);
 	free(s->run_dir);
 }

@@ -14,6 +14,7 @@
 
 struct event;
 struct event_base;
+struct link;
 struct operator_door;
 struct reload;
 
@@ -34,8 +35,8 @@ struct supervisor {
 	bool all_started;
 	bool ready;
 	struct event *growth;
-	bool auth_waited;      /* at the last look somebody waited */
-	struct reload *reload; /* under way, or NULL */
+	struct link *auth_probe; /* asked at the last look, or NULL */
+	struct reload *reload;	 /* under way, or NULL */
 	enum stop_step stop;
 	unsigned stop_orders;
 	uint64_t started;
@@ -75,6 +76,7 @@ void supervisor_free(struct supervisor *);
 
 /* growth.c: more auth workers while callers wait at their door. */
 void growth_start(struct supervisor *);
+void growth_stop(struct supervisor *);
 
 /* stop.c: SIGTERM, SIGINT and waybillctl stop; each repetition is shorter. */
 void stop_order(struct supervisor *);
