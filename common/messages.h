@@ -46,7 +46,9 @@
 	    "struct mail_record, its outcome unknown; no answer")              \
 	M(63, SETTLE, 1048576, "struct mail_record")                           \
 	M(64, SETTLED, 1, "u8 status")                                         \
-	M(65, FORGET, 512, "struct ticket, 16 octets handle; no answer")       \
+	M(65, FORGET, 512,                                                     \
+	    "struct ticket, 16 octets handle, u8 1: asked ahead, and no MAIL " \
+	    "came; no answer")                                                 \
 	M(66, LIST, 1024, "struct list_query")                                 \
 	M(67, LISTED, 1048576,                                                 \
 	    "u8 status, u8 more, u16 n, n of struct list_row")                 \

@@ -170,19 +170,17 @@ keeper_understood(struct keeper *k, unsigned type, unsigned wanted,
 }
 
 static void
-keeper_on_minted(void *arg, uint64_t who, unsigned type, struct wire_in *body)
+keeper_take_minted(
+    struct keeper *k, unsigned type, struct wire_in *body, struct minted *out)
 {
-	struct keeper *k = arg;
-	struct minted minted = { .status = KEEPER_UNAVAILABLE };
-
+	*out = (struct minted){ .status = KEEPER_UNAVAILABLE };
 	if (type == MSG_MINTED)
-		minted_get(body, &minted);
+		minted_get(body, out);
 	if (keeper_understood(k, type, MSG_MINTED, body)) {
 		k->silent = 0;
-		k->answers->minted(k->arg, who, &minted);
 		return;
 	}
-	minted = (struct minted){ .status = KEEPER_UNAVAILABLE };
+	*out = (struct minted){ .status = KEEPER_UNAVAILABLE };
 	if (++k->silent == KEEPER_SILENT_MAX) {
 		k->silent_since = clock_ms();
 		log_error("keeper_silent",
@@ -190,19 +188,51 @@ keeper_on_minted(void *arg, uint64_t who, unsigned type, struct wire_in *body)
 		    "messages go out untracked or are deferred "
 		    "(tracking without_vault)");
 	}
+}
+
+static void
+keeper_on_minted(void *arg, uint64_t who, unsigned type, struct wire_in *body)
+{
+	struct keeper *k = arg;
+	struct minted minted;
+
+	keeper_take_minted(k, type, body, &minted);
 	k->answers->minted(k->arg, who, &minted);
 }
 
-bool
-keeper_mint(struct keeper *k, const struct mint *mint, uint64_t who)
+static void
+keeper_on_minted_ahead(
+    void *arg, uint64_t who, unsigned type, struct wire_in *body)
+{
+	struct keeper *k = arg;
+	struct minted minted;
+
+	keeper_take_minted(k, type, body, &minted);
+	k->answers->minted_ahead(k->arg, who, &minted);
+}
+
+static bool
+keeper_ask_mint(struct keeper *k, const struct mint *mint,
+    link_answer_fn *answer, uint64_t who)
 {
 	if (keeper_is_silent(k))
 		return false;
 	wire_begin(&k->body);
 	mint_put(&k->body, mint);
 	return link_ask(k->link, MSG_MINT, &k->body,
-		   (unsigned)k->conf->tracking.mint_timeout, keeper_on_minted,
-		   who) != 0;
+		   (unsigned)k->conf->tracking.mint_timeout, answer, who) != 0;
+}
+
+bool
+keeper_mint(struct keeper *k, const struct mint *mint, uint64_t who)
+{
+	return keeper_ask_mint(k, mint, keeper_on_minted, who);
+}
+
+bool
+keeper_mint_ahead(struct keeper *k, const struct mint *mint, uint64_t who)
+{
+	return keeper_ask_mint(k, mint, keeper_on_minted_ahead, who);
 }
 
 void
@@ -318,14 +348,29 @@ keeper_settle(struct keeper *k, const struct mail_record *record, uint64_t who)
 	return true;
 }
 
-void
-keeper_forget(struct keeper *k, const struct ticket *ticket,
-    const uint8_t handle[HANDLE_LEN])
+static void
+keeper_tell_forget(struct keeper *k, const struct ticket *ticket,
+    const uint8_t handle[HANDLE_LEN], uint8_t ahead)
 {
 	wire_begin(&k->body);
 	ticket_put(&k->body, ticket);
 	wire_put_raw(&k->body, handle, HANDLE_LEN);
+	wire_put_u8(&k->body, ahead);
 	link_tell(k->link, MSG_FORGET, &k->body);
+}
+
+void
+keeper_forget(struct keeper *k, const struct ticket *ticket,
+    const uint8_t handle[HANDLE_LEN])
+{
+	keeper_tell_forget(k, ticket, handle, 0);
+}
+
+void
+keeper_forget_ahead(struct keeper *k, const struct ticket *ticket,
+    const uint8_t handle[HANDLE_LEN])
+{
+	keeper_tell_forget(k, ticket, handle, 1);
 }
 
 /* The status of an answer of type wanted, its body left to be read. */

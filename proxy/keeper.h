@@ -28,6 +28,7 @@ TAILQ_HEAD(keeper_settles, keeper_settle);
  */
 struct keeper_answers {
 	void (*minted)(void *arg, uint64_t who, const struct minted *);
+	void (*minted_ahead)(void *arg, uint64_t who, const struct minted *);
 	/* Stored, or given up waiting: the reply may pass either way. */
 	void (*settled)(void *arg, uint64_t who, bool stored);
 	/* body is behind the status; NULL unless status is KEEPER_OK. */
@@ -67,6 +68,10 @@ void keeper_close(struct keeper *);
 bool keeper_mint(struct keeper *, const struct mint *, uint64_t who)
     __attribute__((warn_unused_result));
 
+/* The same, for a message that may come: minted_ahead() is told. */
+bool keeper_mint_ahead(struct keeper *, const struct mint *, uint64_t who)
+    __attribute__((warn_unused_result));
+
 /* The message is about to end; it is kept should we die before the reply. */
 void keeper_describe(struct keeper *, const struct mail_record *);
 
@@ -79,6 +84,9 @@ bool keeper_settle(struct keeper *, const struct mail_record *, uint64_t who)
 
 /* Nothing came of it (rule: only a 4xx, a 5xx or an unwritten end). */
 void keeper_forget(
+    struct keeper *, const struct ticket *, const uint8_t handle[HANDLE_LEN]);
+/* It was asked ahead, and no MAIL came: it does not count as unfinished. */
+void keeper_forget_ahead(
     struct keeper *, const struct ticket *, const uint8_t handle[HANDLE_LEN]);
 
 /* For XMTRK. Return false where nothing could be asked. */

@@ -16,6 +16,7 @@
 #include "common/log.h"
 #include "common/seldom.h"
 #include "common/turn.h"
+#include "proxy/ahead.h"
 #include "proxy/worker.h"
 
 struct state_rule {
@@ -191,6 +192,7 @@ session_free(struct session *s)
 		stream_close(s->client);
 	s->client = NULL;
 	upstream_release(s);
+	ahead_forget(s);
 	session_enter(s, SESSION_OVER);
 	addresses_remove(addresses_key(&s->peer), ADDRESSES_SESSIONS);
 	LIST_REMOVE(s, bucket);

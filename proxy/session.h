@@ -2,8 +2,8 @@
  * One mail client's session, from the first octet to the last. Its parts are
  * in session.c (life and states), input.c (the client's lines), commands.c
  * (verbs), replies.c (the ordered queue), login.c (AUTH), envelope.c (MAIL,
- * RCPT), message.c (DATA), upstream.c (the MSA), tracking.c (the keeper) and
- * queries.c (XMTRK).
+ * RCPT), message.c (DATA), upstream.c (the MSA), tracking.c and ahead.c (the
+ * keeper) and queries.c (XMTRK).
  */
 #ifndef PROXY_SESSION_H
 #define PROXY_SESSION_H
@@ -23,6 +23,7 @@
 #include "proxy/transaction.h"
 #include "proxy/xclient.h"
 
+struct ahead;
 struct event;
 struct link;
 struct msa;
@@ -92,6 +93,8 @@ struct session {
 
 	struct replies replies;
 	struct transaction *mail; /* from MAIL to its end, or NULL */
+	bool sent_before;	  /* a message, in this session */
+	struct ahead *ahead;	  /* the next one's mint, or NULL */
 };
 
 /* session.c */

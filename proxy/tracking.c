@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "proxy/ahead.h"
 #include "proxy/keeper.h"
 #include "proxy/session.h"
 #include "proxy/worker.h"
@@ -26,6 +27,14 @@ static bool
 tracking_is_possible(const struct mail_params *p)
 {
 	return (p->given & PARAM_ENVID) == 0 || p->envid_unique;
+}
+
+/* A message whose mint depends on nothing that the client gave? */
+static bool
+tracking_is_plain(const struct session *s)
+{
+	return s->mail != NULL &&
+	    (s->mail->params.given & (PARAM_ENVID | PARAM_MTRK)) == 0;
 }
 
 static void
@@ -55,6 +64,14 @@ tracking_mint(struct session *s)
 	if (s->w->conf->tracking.default_ == CONF_TRACKING_OFF &&
 	    (p->given & PARAM_MTRK) == 0)
 		return false;
+	if (tracking_is_plain(s)) {
+		ahead_take(s);
+		if (s->mail->mint == MINT_DONE)
+			memcpy(s->mail->envid, s->mail->minted.envid,
+			    sizeof(s->mail->envid));
+		if (s->mail->mint != MINT_NONE)
+			return s->mail->mint == MINT_ASKED;
+	}
 	mint.untracked = !tracking_is_possible(p);
 	if ((p->given & PARAM_MTRK) != 0) {
 		mint.own_certifier = 1;
@@ -229,7 +246,8 @@ bool
 tracking_settle(struct session *s, bool outcome_known)
 {
 	struct mail_record record;
-	bool asked;
+	/* Who brings its own, or is not tracked, uses none. */
+	bool asked, ahead = outcome_known && tracking_is_plain(s);
 
 	if (!tracking_is_on(s))
 		return false;
@@ -237,6 +255,8 @@ tracking_settle(struct session *s, bool outcome_known)
 	record.outcome = outcome_known ? OUTCOME_ACCEPTED : OUTCOME_UNKNOWN;
 	asked = keeper_settle(&s->w->keeper, &record, s->id);
 	free(record.recipients);
+	if (ahead)
+		ahead_ask(s);
 	return asked;
 }
 
@@ -259,6 +279,7 @@ tracking_on_settled(void *arg, uint64_t who, bool stored)
 
 const struct keeper_answers tracking_answers = {
 	.minted = tracking_on_minted,
+	.minted_ahead = ahead_on_minted,
 	.settled = tracking_on_settled,
 	.listed = queries_listed,
 	.shown = queries_shown,

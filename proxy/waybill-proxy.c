@@ -24,6 +24,7 @@
 #include "common/stream.h"
 #include "common/tls.h"
 #include "common/turn.h"
+#include "proxy/ahead.h"
 #include "proxy/listener.h"
 #include "proxy/penalties.h"
 #include "proxy/probe.h"
@@ -319,6 +320,7 @@ proxy_stop(void)
 	stream_turn_end();
 	turn_end();
 	transaction_end_spares();
+	ahead_end();
 	log_flush();
 	drain_close();
 	event_free(mechanisms_timer);

@@ -236,6 +236,7 @@ what_is_settled_is_never_forgotten(void **state)
 		wire_begin(&forget);
 		ticket_put(&forget, &ticket);
 		wire_put_raw(&forget, m.handle, HANDLE_LEN);
+		wire_put_u8(&forget, 0);
 		if (settle_first)
 			ask_in_this_turn(vault_settle, &settle);
 		ask_in_this_turn(vault_forget, &forget);

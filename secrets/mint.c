@@ -146,7 +146,10 @@ mint_account(void *arg, struct account *account, enum store_status status)
 		mint_end(m, vault_status_of(status));
 		return;
 	}
-	if (!accounts_begin(account, v->mints_unfinished, now)) {
+	/* Half of the room is kept for messages that have come. */
+	if ((m->mint.ahead != 0 &&
+		account->unfinished >= v->mints_unfinished / 2) ||
+	    !accounts_begin(account, v->mints_unfinished, now)) {
 		mint_end(m, KEEPER_LIMITED);
 		return;
 	}

@@ -263,6 +263,7 @@ struct forget_job {
 	struct job job; /* first */
 	struct ticket ticket;
 	uint8_t handle[HANDLE_LEN];
+	uint8_t ahead; /* no MAIL came */
 	struct envid_parts parts;
 	uint8_t key[RECORD_KEY_LEN];
 };
@@ -311,6 +312,8 @@ forget_account(void *arg, struct account *account, enum store_status status)
 		return;
 	}
 	v->forgets++;
+	if (f->ahead != 0)
+		accounts_ended(account);
 	described_forget(v, f->handle, account->name);
 	if (f->parts.kind != ENVID_RANDOM) {
 		job_end(&f->job);
@@ -334,6 +337,7 @@ vault_forget(struct vault *v, struct question from, struct wire_in *body)
 	job_read(&f->job, &in);
 	ticket_get(&in, &f->ticket);
 	wire_get_raw(&in, f->handle, HANDLE_LEN);
+	f->ahead = wire_get_u8(&in);
 	rc = wire_end(&in);
 	if (rc == -1 || !vault_knows(v, &f->ticket) ||
 	    envid_open(v->cipher, f->handle, &f->parts) == -1) {

@@ -269,7 +269,7 @@ fx_describe(const struct mail_record *r)
 }
 
 static void
-fx_forget(const char *account, const struct minted *m)
+fx_forget_as(const char *account, const struct minted *m, uint8_t ahead)
 {
 	struct ticket t = fx_ticket(account);
 	struct wire_out body = { 0 };
@@ -277,9 +277,16 @@ fx_forget(const char *account, const struct minted *m)
 	wire_begin(&body);
 	ticket_put(&body, &t);
 	wire_put_raw(&body, m->handle, HANDLE_LEN);
+	wire_put_u8(&body, ahead);
 	assert_int_equal(fx_ask(vault_forget, &body), 0);
 	assert_int_equal(fx.type, 0);
 	wire_free(&body);
+}
+
+static void
+fx_forget(const char *account, const struct minted *m)
+{
+	fx_forget_as(account, m, 0);
 }
 
 static void

@@ -117,7 +117,7 @@ def read_rows(body):
 
 def mint_body(ticket, envid="", certifier=None, untracked=0, timeout=0):
     return (ticket + octets(envid) + bytes([untracked, certifier is not None])
-            + (certifier or bytes(20)) + struct.pack(">I", timeout))
+            + (certifier or bytes(20)) + struct.pack(">I", timeout) + b"\0")
 
 
 def record_body(ticket, minted, message_id="<1@x>", outcome=ACCEPTED,
@@ -238,7 +238,7 @@ class Asker:
         self.send("DESCRIBE", record)
 
     def forget(self, ticket, minted):
-        self.send("FORGET", ticket + minted.handle)
+        self.send("FORGET", ticket + minted.handle + b"\0")
 
     def list(self, ticket, since=0, limit=100, after=""):
         return read_rows(self.ask(

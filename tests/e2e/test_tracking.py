@@ -372,6 +372,120 @@ def test_no_answer_to_a_mint(start_waybill, strict_hop, stopped, policy):
     client.quit()
 
 
+# The mint of a session's next message is asked with the record of the last
+
+def sent(client, msa, name):
+    """One message; what the MSA was told with it."""
+    assert client.message(TEXT % name)[0] == 250
+    return msa.messages()[-1]["parameters"]
+
+
+@pytest.mark.parametrize("certifier", ["derived", "random"])
+def test_the_next_message_waits_for_no_mint(start_waybill, strict_hop,
+                                            stopped, certifier):
+    """With the keeper halted only the record is waited for, not the mint."""
+    waybill = start_waybill(strict_hop, tracking={"certifier": certifier,
+                                                  **QUICK})
+    client = Wire(waybill)
+    seen = [sent(client, strict_hop, b"ahead%d" % i) for i in range(2)]
+    keeper = stopped(waybill)
+    seen.append(sent(client, strict_hop, b"ahead2"))
+    assert "MTRK" in seen[2]
+    # Who used it up waits like anybody else, and goes without.
+    assert "MTRK" not in sent(client, strict_hop, b"behind")
+    os.kill(keeper, signal.SIGCONT)
+    wait_until(lambda: client.ask("XMTRK SHOW <ahead2@client.test>")[0] == 250,
+               20, "the record")
+    for parameters in seen:
+        check_token(client, parameters)
+    assert len({parameters["ENVID"] for parameters in seen}) == 3
+    client.quit()
+
+
+def test_a_mint_ahead_is_not_for_the_clients_own(start_waybill, strict_hop):
+    waybill = start_waybill(strict_hop)
+    client = Wire(waybill)
+    for i in range(2):
+        sent(client, strict_hop, b"ours%d" % i)
+    own_words = f"ENVID=own@client.test MTRK={B}:86400"
+    assert client.ask(f"MAIL FROM:<a@b.test> {own_words}")[0] == 250
+    assert client.codes_of("RCPT TO:<c@d.test>", "DATA") == [250, 354]
+    assert client.ask("Subject: x\r\n\r\nx\r\n.")[0] == 250
+    parameters = strict_hop.messages()[-1]["parameters"]
+    assert parameters["ENVID"] == "own@client.test"
+    assert parameters["MTRK"] == f"{B}:86400"
+    # It was kept for this one.
+    check_token(client, sent(client, strict_hop, b"ours2"))
+    client.quit()
+
+
+def unfinished_is_free(waybill, limit):
+    """May as many transactions begin as if nothing had been asked?"""
+    client = Wire(waybill)
+    tracked = []
+    for _ in range(limit):
+        assert client.ask("MAIL FROM:<a@b.test>")[0] == 250
+        assert client.ask("RSET")[0] == 250
+    tracked = waybill.lines(event="untracked")
+    client.quit()
+    return tracked == []
+
+
+@pytest.mark.parametrize("how", ["quit", "silence"])
+def test_a_mint_ahead_that_is_not_used_is_forgotten(start_waybill, strict_hop,
+                                                    how):
+    waybill = start_waybill(strict_hop, tracking={"mints_unfinished": 8})
+    held = [Wire(waybill) for _ in range(2)]
+    for client in held:
+        for i in range(2):
+            sent(client, strict_hop, b"unused%d" % i)
+    if how == "quit":
+        for client in held:
+            client.quit()
+    time.sleep(6 if how == "silence" else 1)
+    assert unfinished_is_free(waybill, 7)
+    if how == "silence":
+        for client in held:
+            check_token(client, sent(client, strict_hop, b"awake"))
+            client.quit()
+
+
+def test_who_waits_for_a_mint_ahead_is_no_worse_off(start_waybill,
+                                                    strict_hop):
+    """MAIL behind the dot, and the keeper is killed: another one answers."""
+    waybill = start_waybill(strict_hop, tracking={"without_vault": "defer"})
+    client = Wire(waybill)
+    for i in range(3):
+        sent(client, strict_hop, b"once%d" % i)
+        client.begin()
+        client.raw(TEXT % b"dot%d" % i + b".\r\nMAIL FROM:<a@b.test>\r\n")
+        os.kill(waybill.children("keeper")[0], signal.SIGKILL)
+        assert client.reply()[0] == 250
+        assert client.reply()[0] == 250
+        assert client.codes_of("RCPT TO:<c@d.test>", "DATA") == [250, 354]
+        assert client.ask("Subject: x\r\n\r\nx\r\n.")[0] == 250
+        assert "MTRK" in strict_hop.messages()[-1]["parameters"]
+    client.quit()
+
+
+def mints(waybill):
+    return int(re.search(r"\bmints=(\d+)", waybill.ctl("status").stdout)[1])
+
+
+def test_an_old_mint_ahead_is_not_used(start_waybill, strict_hop):
+    """An ENVID tells its time: it is not one of long before."""
+    waybill = start_waybill(strict_hop)
+    client = Wire(waybill)
+    for i in range(2):
+        sent(client, strict_hop, b"fresh%d" % i)
+    first = mints(waybill)
+    time.sleep(5.5)
+    check_token(client, sent(client, strict_hop, b"stale"))
+    # one in place of the old one, and one ahead again
+    assert mints(waybill) == first + 2
+    client.quit()
+
+
 @pytest.mark.parametrize("policy", ["submit", "defer"])
 def test_a_full_disk(start_waybill, strict_hop, policy):
     """Below min_free nothing is written, and mail goes on."""
