@@ -246,7 +246,7 @@ bool
 tracking_settle(struct session *s, bool outcome_known)
 {
 	struct mail_record record;
-	/* Who brings its own, or is not tracked, uses none. */
+	/* Who brings ENVID or certifier is not expected to want ours next. */
 	bool asked, ahead = outcome_known && tracking_is_plain(s);
 
 	if (!tracking_is_on(s))
