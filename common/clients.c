@@ -18,7 +18,6 @@
 #include "common/seldom.h"
 
 enum {
-	CLIENTS_SOCKETS_MAX = 64,
 	CLIENTS_TURN_MAX = 32, /* let in before others are served */
 	CLIENTS_REST_MS = 100, /* while no descriptor is left */
 	/* Descriptors left for what clients are served with. */

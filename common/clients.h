@@ -10,6 +10,8 @@
 
 struct event_base;
 
+enum { CLIENTS_SOCKETS_MAX = 100 };
+
 /* A client connected: fd, which does not block, is the callee's. */
 typedef void clients_fn(void *arg, int fd, const struct sockaddr_storage *peer);
 

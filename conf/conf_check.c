@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clients.h"
+
 static const int64_t day = 86400000;
 
 /* Labels of letters, digits and hyphens, at least two: RFC 5321 4.1.2. */
@@ -140,6 +142,12 @@ check_paths(struct conf_reading *r)
 		    "directory of its own");
 }
 
+static bool
+is_same_address(const char *a, const char *b)
+{
+	return strcmp(a, b) == 0 || strcmp(a, "*") == 0 || strcmp(b, "*") == 0;
+}
+
 /* "*" is both families; anything else must be an address already. */
 void
 conf_check_addresses(
@@ -153,6 +161,12 @@ conf_check_addresses(
 			    "address \"%.60s\" is no address; give "
 			    "an IPv4 or IPv6 address, or *",
 			    address);
+		for (size_t j = 0; j < i; j++)
+			if (is_same_address(list->item[j], address))
+				conf_mistake(r, line,
+				    "address \"%.60s\" stands beside "
+				    "\"%.60s\"; leave one out",
+				    address, list->item[j]);
 	}
 }
 
@@ -161,9 +175,7 @@ conf_shares_address(const struct conf_list *a, const struct conf_list *b)
 {
 	for (size_t i = 0; i < a->count; i++)
 		for (size_t j = 0; j < b->count; j++)
-			if (strcmp(a->item[i], b->item[j]) == 0 ||
-			    strcmp(a->item[i], "*") == 0 ||
-			    strcmp(b->item[j], "*") == 0)
+			if (is_same_address(a->item[i], b->item[j]))
 				return true;
 	return false;
 }
@@ -195,7 +207,7 @@ check_listens(struct conf_reading *r)
 				    "one",
 				    l->title, c->listen[j].title);
 	}
-	if (sockets > 100)
+	if (sockets > CLIENTS_SOCKETS_MAX)
 		conf_mistake(r, 0,
 		    "more than 50 addresses to listen on; use * "
 		    "for all of them");

@@ -328,6 +328,8 @@ static const struct {
 	{ "listen \"b\" { port = 3 address = { \"localhost\", \"::1\" } }",
 	    "f:5: address \"localhost\" is no address; give an IPv4 or IPv6 "
 	    "address, or *\n" },
+	{ "listen \"b\" { port = 3 address = { \"::1\", \"*\" } }",
+	    "f:5: address \"*\" stands beside \"::1\"; leave one out\n" },
 	{ "listen \"b\" { }",
 	    "f:5: listen \"b\" has the address and port of listen \"a\"; "
 	    "change one\n" },

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clients.h"
 #include "common/log.h"
 #include "conf/conf.h"
 
@@ -71,13 +72,20 @@ same_listener(const struct listener *a, const struct listener *b)
 		    strcmp(a->title, b->title) == 0));
 }
 
-static int
-take_over(const struct listener *l, const struct listeners *old)
+static const struct listener *
+find(const struct listener *l, const struct listeners *all)
 {
-	for (size_t i = 0; old != NULL && i < old->count; i++)
-		if (same_listener(l, &old->list[i]))
-			return fcntl(old->list[i].fd, F_DUPFD_CLOEXEC, 3);
-	return -1;
+	for (size_t i = 0; all != NULL && i < all->count; i++)
+		if (same_listener(l, &all->list[i]))
+			return &all->list[i];
+	return NULL;
+}
+
+/* The socket of l, for one more generation. */
+static int
+take_over(const struct listener *l)
+{
+	return l != NULL ? fcntl(l->fd, F_DUPFD_CLOEXEC, 3) : -1;
 }
 
 /* With shared, beside sockets that are marked so, too. */
@@ -115,8 +123,8 @@ mark_shared(int fd, int shared)
 
 /*
  * From * to one address at the same port, or back: our own sockets of before
- * are in the way, and nobody else's may be. Who connects meanwhile waits in
- * the new one. Returns the socket, or -1 with EADDRINUSE.
+ * are in the way, and nobody else's may be. The kernel gives a client to the
+ * more exact of the two. Returns the socket, or -1 with EADDRINUSE.
  */
 static int
 bind_beside(const struct listener *l, const struct listeners *old)
@@ -191,7 +199,7 @@ open_one(
 	if (l == NULL)
 		return -1;
 	set_address(&l->wanted, address, section->conf->port);
-	l->fd = take_over(l, section->old);
+	l->fd = take_over(find(l, section->old));
 	if (l->fd < 0)
 		l->fd = bind_address(&l->wanted, false);
 	if (l->fd < 0 && errno == EADDRINUSE)
@@ -269,6 +277,59 @@ open_track(
 	return conf->track_on ? open_section(all, &section) : 0;
 }
 
+static bool
+is_any(const struct listener *l, int *port)
+{
+	char address[INET6_ADDRSTRLEN];
+
+	show_address(&l->wanted, address, port);
+	return strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0;
+}
+
+/* The listener for any address of the family and at the port of l. */
+static const struct listener *
+find_any(const struct listener *l, const struct listeners *all)
+{
+	int port, wanted;
+
+	if (is_any(l, &wanted) || wanted == 0)
+		return NULL;
+	for (size_t i = 0; i < all->count; i++)
+		if (is_any(&all->list[i], &port) && port == wanted &&
+		    all->list[i].wanted.ss_family == l->wanted.ss_family)
+			return &all->list[i];
+	return NULL;
+}
+
+/*
+ * A socket of before that "*" now covers would go on taking clients, being
+ * the more exact, until it is closed, and closing resets those that wait in
+ * it: so it stays, for as long as it is covered.
+ */
+static int
+keep_covered(struct listeners *all, const struct listeners *old)
+{
+	for (size_t i = 0; old != NULL && i < old->count; i++) {
+		const struct listener *l = &old->list[i];
+		const struct listener *any = find_any(l, all);
+		struct conf_listen conf = { .title = NULL };
+		struct section section = { &conf, false, NULL };
+		struct listener *kept;
+
+		if (any == NULL || find(l, all) != NULL ||
+		    all->count >= CLIENTS_SOCKETS_MAX)
+			continue;
+		conf.title = any->title;
+		section.of_tracker = any->of_tracker;
+		if ((kept = add(all, &section)) == NULL)
+			return -1;
+		kept->wanted = l->wanted;
+		if ((kept->fd = take_over(l)) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 int
 listeners_open(struct listeners *all, const struct conf *conf,
     const struct listeners *old, char *why, size_t size)
@@ -283,6 +344,8 @@ listeners_open(struct listeners *all, const struct conf *conf,
 	}
 	if (status == 0)
 		status = open_track(all, conf, old);
+	if (status == 0)
+		status = keep_covered(all, old);
 	if (status == 0)
 		return 0;
 	if (all->count > 0)

@@ -26,7 +26,8 @@ struct listeners {
 
 /*
  * Bind all addresses of conf; sockets that old (which may be NULL) has for
- * the same address are taken over as duplicates. Returns 0, or -1 with what
+ * the same address are taken over as duplicates, and so are those for one
+ * address where conf now has "*" at its port. Returns 0, or -1 with what
  * is wrong and its cure in why; then nothing is left open.
  */
 int listeners_open(struct listeners *, const struct conf *,
