@@ -19,6 +19,8 @@
 #include "proxy/session.h"
 #include "proxy/worker.h"
 
+enum { LARGE_READ = 16 * 1024 }; /* a full record of TLS (RFC 8446 5.1) */
+
 /*
  * What stands behind DATA before its reply would be commands if the reply is
  * no 354, and nobody knows who wrote them (RFC 2920 3.1: DATA comes last).
@@ -295,6 +297,8 @@ message_input(struct session *s)
 	else if (s->state == SESSION_DATA &&
 	    stream_output_len(msa_stream(s->msa)) >= STREAM_HIGH)
 		message_hold(s);
+	else if (len >= LARGE_READ)
+		s->w->more_comes = true;
 }
 
 void

@@ -35,6 +35,7 @@ enum {
 	MECHANISMS_ASK_MS = 1000,
 	MECHANISMS_REFRESH_S = 60,
 	LISTEN_ANYWAY_MS = 5000, /* without waybill-auth */
+	PAUSE_NS = 50000,
 	DRAIN_RECORDS_MS = 10000 /* for records not yet stored */
 };
 
@@ -278,6 +279,20 @@ proxy_start(struct child_start *start)
 	listener_take(&worker, start);
 }
 
+/*
+ * While large messages come in, wait a moment before the next turn, so that
+ * more is read at once. The kernel may make up to twice as much of it.
+ */
+static void
+proxy_pause(void)
+{
+	const struct timespec moment = { 0, PAUSE_NS };
+
+	if (worker.more_comes)
+		nanosleep(&moment, NULL);
+	worker.more_comes = false;
+}
+
 static void
 proxy_serve(void)
 {
@@ -301,6 +316,7 @@ proxy_serve(void)
 		link_flush_all();
 		turn_end();
 		log_flush();
+		proxy_pause();
 		clock_new_turn();
 	}
 }

@@ -45,6 +45,7 @@ struct worker {
 	uint64_t total_sessions;
 	uint64_t total_messages;
 	bool draining;
+	bool more_comes; /* of a large message, of which this turn read much */
 };
 
 #endif
