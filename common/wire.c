@@ -9,6 +9,17 @@
 
 enum { WIRE_FIRST_SIZE = 256 };
 
+int
+octets_compare(struct octets a, struct octets b)
+{
+	size_t len = a.len < b.len ? a.len : b.len;
+	int order = len == 0 ? 0 : memcmp(a.data, b.data, len);
+
+	if (order != 0)
+		return order;
+	return a.len < b.len ? -1 : a.len > b.len;
+}
+
 void
 wire_begin(struct wire_out *out)
 {

@@ -26,6 +26,9 @@ struct octets {
 	size_t len;
 };
 
+/* As strcmp(); what the other begins with comes first. */
+int octets_compare(struct octets, struct octets);
+
 /* Start an empty body, keeping the memory of an earlier one. */
 void wire_begin(struct wire_out *);
 /* Wipe and give back the memory. */

@@ -8,24 +8,13 @@
 #include "secrets/events.h"
 
 static int
-compare_runs(struct octets a, struct octets b)
-{
-	size_t len = a.len < b.len ? a.len : b.len;
-	int order = len == 0 ? 0 : memcmp(a.data, b.data, len);
-
-	if (order != 0)
-		return order;
-	return a.len < b.len ? -1 : a.len > b.len;
-}
-
-static int
 compare_recipients(const struct event *x, const struct event *y)
 {
-	int order = compare_runs(x->event.original, y->event.original);
+	int order = octets_compare(x->event.original, y->event.original);
 
 	return order != 0
 	    ? order
-	    : compare_runs(x->event.recipient, y->event.recipient);
+	    : octets_compare(x->event.recipient, y->event.recipient);
 }
 
 static int

@@ -1,6 +1,6 @@
 /*
- * The embedded engine of the vault, its first half: how RocksDB is set, opened
- * and closed. What is damaged is named and never written over.
+ * The embedded engine of the vault: how RocksDB is set, opened and closed. What
+ * is damaged is named and never written over.
  */
 #include "secrets/store_rocksdb.h"
 
@@ -395,6 +395,7 @@ store_open(const struct store_options *options, char *why, size_t size)
 	s->day_options = options_make(true);
 	options_set_store(s->options);
 	s->options = options_set_more(s->options);
+	s->rows = rocksdb_writebatch_create();
 	s->synced = rocksdb_writeoptions_create();
 	rocksdb_writeoptions_set_sync(s->synced, 1);
 	s->reading = rocksdb_readoptions_create();
@@ -427,6 +428,8 @@ store_close(struct store *s)
 		rocksdb_column_family_handle_destroy(s->families[i].handle);
 	if (s->db != NULL)
 		rocksdb_close(s->db);
+	store_batch_destroy(s->spare);
+	rocksdb_writebatch_destroy(s->rows);
 	rocksdb_readoptions_destroy(s->reading);
 	rocksdb_readoptions_destroy(s->scanning);
 	rocksdb_writeoptions_destroy(s->synced);

@@ -1,6 +1,6 @@
 /*
- * The embedded engine of the vault, its second half: RocksDB through its C
- * interface. A commit is one synced write and completes before submit returns.
+ * The embedded engine of the vault: RocksDB through its C interface. A commit
+ * is one synced write and completes before submit returns.
  */
 #include "secrets/store_rocksdb.h"
 
@@ -12,13 +12,6 @@
 #include <time.h>
 
 #include "common/log.h"
-
-struct store_batch {
-	struct store *store;
-	rocksdb_writebatch_t *batch;
-	size_t count;
-	bool lost_family;
-};
 
 struct family *
 store_family_find(const struct store *s, uint32_t number)
@@ -104,51 +97,17 @@ failure(struct store *s, const char *what, char *error)
 	return damaged ? STORE_DAMAGED : STORE_FAILED;
 }
 
-struct store_batch *
-store_batch_new(struct store *s)
+/* The memory of a large batch is not kept for small ones. */
+static void
+rows_done(struct store *s)
 {
-	struct store_batch *b = calloc(1, sizeof(*b));
+	size_t len;
 
-	if (b == NULL)
-		return NULL;
-	b->store = s;
-	b->batch = rocksdb_writebatch_create();
-	return b;
-}
-
-void
-store_batch_put(struct store_batch *b, uint32_t family, struct octets key,
-    struct octets value)
-{
-	struct family *f = store_family_find(b->store, family);
-
-	b->count++;
-	if (f == NULL) {
-		b->lost_family = true;
+	rocksdb_writebatch_data(s->rows, &len);
+	if (len <= STORE_OCTETS_KEPT)
 		return;
-	}
-	rocksdb_writebatch_put_cf(b->batch, f->handle, (const char *)key.data,
-	    key.len, (const char *)value.data, value.len);
-}
-
-void
-store_batch_delete(struct store_batch *b, uint32_t family, struct octets key)
-{
-	struct family *f = store_family_find(b->store, family);
-
-	b->count++;
-	if (f != NULL)
-		rocksdb_writebatch_delete_cf(
-		    b->batch, f->handle, (const char *)key.data, key.len);
-}
-
-void
-store_batch_free(struct store_batch *b)
-{
-	if (b == NULL)
-		return;
-	rocksdb_writebatch_destroy(b->batch);
-	free(b);
+	rocksdb_writebatch_destroy(s->rows);
+	s->rows = rocksdb_writebatch_create();
 }
 
 void
@@ -160,15 +119,16 @@ store_submit(
 
 	if (!store_is_writable(s)) {
 		status = STORE_FULL;
-	} else if (b->lost_family) {
+	} else if (store_batch_fill(b, s->rows) == -1) {
 		status = STORE_FAILED;
-	} else if (b->count != 0) {
-		rocksdb_write(s->db, s->synced, b->batch, &error);
+	} else if (rocksdb_writebatch_count(s->rows) > 0) {
+		rocksdb_write(s->db, s->synced, s->rows, &error);
 		if (error != NULL) {
 			s->broken = true;
 			status = failure(s, "commit", error);
 		}
 	}
+	rows_done(s);
 	store_batch_free(b);
 	done(arg, status);
 }
