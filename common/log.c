@@ -42,7 +42,7 @@ static const int syslog_levels[] = { LOG_ERR, LOG_WARNING, LOG_INFO,
 static const char hex[] = "0123456789abcdef";
 
 static struct {
-	char program[64];
+	char program[33];
 	int fd;
 	int reopened; /* fd where it is our own, else -1 */
 	bool socket;
@@ -54,6 +54,14 @@ static struct {
 	uint64_t lost; /* lines, since the last that was written */
 } logger = { "waybill", STDERR_FILENO, -1, false, false, false, false,
 	LOG_IS_INFO, 0, 0 };
+
+/* The head of all lines of a second, but for its milliseconds. */
+static struct {
+	time_t second; /* -1: not made yet */
+	size_t ms;     /* where they stand */
+	size_t len;
+	char text[LOG_HEAD];
+} head = { .second = -1 };
 
 /* Lines that wait for the end of the turn; no more than one atomic write. */
 static struct {
@@ -92,6 +100,7 @@ log_start(const char *program, const struct conf_log *conf, int fd)
 	log_flush();
 	/* A reader of the log that leaves must not take us along. */
 	signal(SIGPIPE, SIG_IGN);
+	head.second = -1;
 	snprintf(logger.program, sizeof(logger.program), "%s", program);
 	logger.pid = getpid();
 	if (logger.fd > STDERR_FILENO && logger.fd == logger.reopened)
@@ -132,17 +141,16 @@ add_tail(struct log_line *line, const char *text)
 	}
 }
 
-static void
-add_string(struct log_line *line, const char *text)
-{
-	add(line, text, strlen(text));
-}
-
 /* Printable, and neither space nor '"', '=' or '\\'. */
 static const bool is_plain[256] = { ['!'] = true,
 	['#' ... '<'] = true,
 	['>' ... '['] = true,
 	[']' ... '~'] = true };
+
+/* Stands within quotes as it is. */
+static const bool is_shown[256] = {
+	[' '] = true, ['!'] = true, ['#' ... '['] = true, [']' ... '~'] = true
+};
 
 static bool
 has_room(const struct log_line *line, size_t len)
@@ -160,8 +168,6 @@ add_escaped(struct log_line *line, uint8_t c)
 	if (c == '"' || c == '\\') {
 		escape[len++] = '\\';
 		escape[len++] = (char)c;
-	} else if (c >= ' ' && c < 0x7f) {
-		escape[len++] = (char)c;
 	} else {
 		memcpy(
 		    escape, logger.json ? "\\u00" : "\\x", logger.json ? 4 : 2);
@@ -178,36 +184,53 @@ add_escaped(struct log_line *line, uint8_t c)
 static bool
 add_key(struct log_line *line, const char *key)
 {
-	if (line->level > logger.level || !has_room(line, strlen(key) + 8))
+	size_t len = strlen(key);
+	char *to = line->text + line->len;
+
+	if (line->level > logger.level || !has_room(line, len + 8))
 		return false;
-	if (logger.json) {
-		add_string(line, line->len > 0 ? ",\"" : "\"");
-		add_string(line, key);
-		add_string(line, "\":");
-	} else {
-		if (line->len > 0)
-			add_string(line, " ");
-		add_string(line, key);
-		add_string(line, "=");
-	}
+	if (line->len > 0)
+		*to++ = logger.json ? ',' : ' ';
+	if (logger.json)
+		*to++ = '"';
+	memcpy(to, key, len);
+	to += len;
+	if (logger.json)
+		*to++ = '"';
+	*to++ = logger.json ? ':' : '=';
+	line->len = (size_t)(to - line->text);
 	return true;
+}
+
+static size_t
+run_of(const bool table[256], const uint8_t *at, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && table[at[n]])
+		n++;
+	return n;
 }
 
 static void
 add_value(struct log_line *line, struct octets value)
 {
-	bool quoted = logger.json || value.len == 0;
 	size_t len = value.len < LOG_VALUE_MAX ? value.len : LOG_VALUE_MAX;
+	size_t at = 0, n;
 
-	for (size_t i = 0; i < len && !quoted; i++)
-		quoted = !is_plain[value.data[i]];
-	if (!quoted) {
+	if (!logger.json && len > 0 &&
+	    run_of(is_plain, value.data, len) == len) {
 		add(line, (const char *)value.data, len);
 		return;
 	}
-	add_string(line, "\"");
-	for (size_t i = 0; i < len; i++)
-		add_escaped(line, value.data[i]);
+	add(line, "\"", 1);
+	while (at < len) {
+		n = run_of(is_shown, value.data + at, len - at);
+		add(line, (const char *)value.data + at, n);
+		at += n;
+		if (at < len)
+			add_escaped(line, value.data[at++]);
+	}
 	/* Unconditional: the tail has room for it. */
 	line->text[line->len++] = '"';
 }
@@ -282,35 +305,44 @@ log_number(struct log_line *line, const char *key, int64_t value)
 		add(line, text + at, sizeof(text) - at);
 }
 
-/* Time, program and pid, in the form of the target. */
-static int
-make_head(char *out, size_t size, enum log_level level)
+static void
+make_second(time_t second)
 {
-	static time_t second;
-	static char date[32];
-	struct timespec now;
 	struct tm tm;
 	int n;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	/* Many lines share their second. */
-	if (now.tv_sec != second || date[0] == '\0') {
-		second = now.tv_sec;
-		gmtime_r(&second, &tm);
-		strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
-	}
+	gmtime_r(&second, &tm);
 	if (logger.pid == 0)
 		logger.pid = getpid();
+	head.second = second;
+	head.ms = strftime(head.text, sizeof(head.text),
+	    logger.json ? "{\"time\":\"%Y-%m-%dT%H:%M:%S."
+			: "%Y-%m-%dT%H:%M:%S.",
+	    &tm);
+	n = snprintf(head.text + head.ms, sizeof(head.text) - head.ms,
+	    logger.json ? "000Z\",\"program\":\"%s\",\"pid\":%ld,\"level\":\""
+			: "000Z %s[%ld]: ",
+	    logger.program, (long)logger.pid);
+	head.len = head.ms + (size_t)n;
+}
+
+/* Time, program and pid, in the form of the target; how much of out. */
+static size_t
+make_head(char out[LOG_HEAD], enum log_level level)
+{
+	struct timespec now;
+	char *end = out;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (now.tv_sec != head.second)
+		make_second(now.tv_sec);
+	memcpy(out, head.text, head.len);
+	for (long i = 2, ms = now.tv_nsec / 1000000; i >= 0; i--, ms /= 10)
+		out[head.ms + (size_t)i] = (char)('0' + ms % 10);
+	end += head.len;
 	if (logger.json)
-		n = snprintf(out, size,
-		    "{\"time\":\"%s.%03ldZ\",\"program\":\"%s\",\"pid\":%ld,"
-		    "\"level\":\"%s\",",
-		    date, now.tv_nsec / 1000000, logger.program,
-		    (long)logger.pid, level_names[level]);
-	else
-		n = snprintf(out, size, "%s.%03ldZ %s[%ld]: ", date,
-		    now.tv_nsec / 1000000, logger.program, (long)logger.pid);
-	return n < (int)size ? n : (int)size - 1;
+		end = stpcpy(stpcpy(end, level_names[level]), "\",");
+	return (size_t)(end - out);
 }
 
 static ssize_t
@@ -372,12 +404,9 @@ log_flush(void)
 static void
 write_line(const struct log_line *line)
 {
-	char head[LOG_HEAD];
-	size_t len = (size_t)make_head(head, sizeof(head), line->level);
-
-	memcpy(gathered.text + gathered.len, head, len);
-	memcpy(gathered.text + gathered.len + len, line->text, line->len);
-	gathered.len += len + line->len;
+	gathered.len += make_head(gathered.text + gathered.len, line->level);
+	memcpy(gathered.text + gathered.len, line->text, line->len);
+	gathered.len += line->len;
 	gathered.lines++;
 	/* Who reports an error may not live to see the turn's end. */
 	if (!gathered.on || line->level == LOG_IS_ERROR)

@@ -36,17 +36,24 @@ start(int format, int level)
 	reader = fds[0];
 }
 
+static char *
+written_whole(void)
+{
+	static char text[8192];
+	ssize_t n = read(reader, text, sizeof(text) - 1);
+
+	text[n > 0 ? n : 0] = '\0';
+	return text;
+}
+
 /* What was written, without time, program and pid. */
 static const char *
 written(void)
 {
-	static char text[8192];
-	ssize_t n = read(reader, text, sizeof(text) - 1);
-	char *body;
+	char *text = written_whole(), *body;
 
-	if (n <= 0)
+	if (text[0] == '\0')
 		return "";
-	text[n] = '\0';
 	if (text[0] == '{') {
 		body = strstr(text, "\"level\"");
 		assert_non_null(body);
@@ -55,6 +62,50 @@ written(void)
 	body = strstr(text, "]: ");
 	assert_non_null(body);
 	return body + 3;
+}
+
+static void
+time_now(char out[32])
+{
+	struct timespec now;
+	struct tm tm;
+	size_t len;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	len = strftime(out, 32, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(out + len, 32 - len, ".%03ldZ", now.tv_nsec / 1000000);
+}
+
+/* In milliseconds, and in the form that was asked for last. */
+static void
+time_program_and_pid_stand_before_all(void **state)
+{
+	char before[32], after[32], time[32], expected[256], *whole;
+	struct log_line line;
+
+	(void)state;
+	for (int i = 0; i < 40; i++) {
+		bool json = i % 2 == 1;
+
+		start(json ? CONF_LOG_JSON : CONF_LOG_TEXT, LOG_IS_INFO);
+		usleep(i == 20 ? 1000000 : 3000);
+		time_now(before);
+		log_begin(&line, LOG_IS_INFO, "e");
+		log_end(&line);
+		time_now(after);
+		whole = written_whole();
+		snprintf(time, sizeof(time), "%.24s",
+		    whole + (json ? strlen("{\"time\":\"") : 0));
+		assert_true(strcmp(before, time) <= 0);
+		assert_true(strcmp(time, after) <= 0);
+		snprintf(expected, sizeof(expected),
+		    json ? "{\"time\":\"%s\",\"program\":\"waybill-test\","
+			   "\"pid\":%ld,\"level\":\"info\",\"event\":\"e\"}\n"
+			 : "%s waybill-test[%ld]: event=e\n",
+		    time, (long)getpid());
+		assert_string_equal(whole, expected);
+	}
 }
 
 static void
@@ -284,6 +335,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(time_program_and_pid_stand_before_all),
 		cmocka_unit_test(session_stands_before_event_and_fields),
 		cmocka_unit_test(text_of_peers_is_escaped),
 		cmocka_unit_test(long_values_are_cut_and_long_lines_end_well),
