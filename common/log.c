@@ -120,11 +120,20 @@ log_start(const char *program, const struct conf_log *conf, int fd)
 }
 
 /* Room is kept for the quote, brace and newline that end the line. */
+static size_t
+room_of(const struct log_line *line)
+{
+	size_t limit = sizeof(line->text) - LOG_TAIL;
+
+	/* The quote behind a value that was cut stands in the tail. */
+	return line->len < limit ? limit - line->len : 0;
+}
+
 static void
 add(struct log_line *line, const char *text, size_t len)
 {
-	if (len > sizeof(line->text) - LOG_TAIL - line->len)
-		len = sizeof(line->text) - LOG_TAIL - line->len;
+	if (len > room_of(line))
+		len = room_of(line);
 	memcpy(line->text + line->len, text, len);
 	line->len += len;
 }
@@ -155,7 +164,7 @@ static const bool is_shown[256] = {
 static bool
 has_room(const struct log_line *line, size_t len)
 {
-	return len <= sizeof(line->text) - LOG_TAIL - line->len;
+	return len <= room_of(line);
 }
 
 /* JSON has no \xHH; octets that are not ASCII stand there as Latin-1. */

@@ -164,6 +164,37 @@ text_of_peers_is_escaped(void **state)
 	}
 }
 
+/* Wherever the line is full, what comes after it is left out. */
+static void
+a_line_is_full_at_any_octet(void **state)
+{
+	char value[257] = "";
+	struct log_line line;
+	const char *text;
+
+	(void)state;
+	memset(value, ' ', sizeof(value) - 1);
+	for (int json = 0; json < 2; json++) {
+		start(json ? CONF_LOG_JSON : CONF_LOG_TEXT, LOG_IS_INFO);
+		for (int first = 0; first < 300; first++) {
+			log_begin(&line, LOG_IS_INFO, "e");
+			log_octets(&line, "first",
+			    (struct octets){ (const uint8_t *)value,
+				first < 256 ? (size_t)first : 256 });
+			log_text(&line, "k", &"more"[first % 4]);
+			for (int i = 0; i < 40; i++)
+				log_text(&line, "v", value);
+			log_number(&line, "n", first);
+			log_end(&line);
+			text = written_whole();
+			assert_in_range(strlen(text), 3800, 4096);
+			assert_string_equal(text + strlen(text) - 2 - json,
+			    json ? "\"}\n" : "\"\n");
+			assert_null(strstr(text, "n="));
+		}
+	}
+}
+
 static void
 long_values_are_cut_and_long_lines_end_well(void **state)
 {
@@ -338,6 +369,7 @@ main(void)
 		cmocka_unit_test(time_program_and_pid_stand_before_all),
 		cmocka_unit_test(session_stands_before_event_and_fields),
 		cmocka_unit_test(text_of_peers_is_escaped),
+		cmocka_unit_test(a_line_is_full_at_any_octet),
 		cmocka_unit_test(long_values_are_cut_and_long_lines_end_well),
 		cmocka_unit_test(less_important_lines_are_left_out),
 		cmocka_unit_test(a_stuck_reader_costs_lines_and_no_time),
