@@ -96,10 +96,14 @@ class TestCost:
         clear = (resident(pid) - before) / 1000
         for client in idle[:200]:
             client.starttls(HOSTNAME, waybill.context())
-        in_tls = (resident(pid) - before - clear * 800) / 200
-        print(f"[{clear:.2f} KiB a session in clear, {in_tls:.2f} in TLS]")
+
+        def in_tls():
+            return (resident(pid) - before - clear * 800) / 200
+
         assert clear < 6
-        assert in_tls < 28
+        # What was busy a moment ago gives its buffers back within seconds.
+        wait_until(lambda: in_tls() < 28, 15, "28 KiB a session in TLS")
+        print(f"[{clear:.2f} KiB a session in clear, {in_tls():.2f} in TLS]")
         for client in idle:
             client.close()
 
