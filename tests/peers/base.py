@@ -28,8 +28,10 @@ def need_root(what):
 
 
 # Below what the kernel gives to clients, which could take a port between its
-# choice and its use; the same never twice.
-PORTS = range(12000, 32000)
+# choice and its use; the same never twice, nor in two of pytest's workers.
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+PORTS = range(12000 + WORKER % WORKERS, 32000, WORKERS)
 DRAWN = set()
 
 
