@@ -279,7 +279,8 @@ log_session(struct log_line *line, uint64_t session)
 	for (size_t i = sizeof(text); i-- > 0; session >>= 4)
 		text[i] = hex[session & 15];
 	if (add_key(line, "session"))
-		add(line, text, sizeof(text));
+		add_value(line,
+		    (struct octets){ (const uint8_t *)text, sizeof(text) });
 }
 
 void

@@ -125,6 +125,14 @@ session_stands_before_event_and_fields(void **state)
 	log_begin(&line, LOG_IS_INFO, "start");
 	log_end(&line);
 	assert_string_equal(written(), "event=start\n");
+	start(CONF_LOG_JSON, LOG_IS_INFO);
+	log_begin(&line, LOG_IS_INFO, "login");
+	log_session(&line, 0xc0ffee);
+	log_number(&line, "count", -3);
+	log_end(&line);
+	assert_string_equal(written(),
+	    "\"level\":\"info\",\"session\":\"0000000000c0ffee\","
+	    "\"event\":\"login\",\"count\":-3}\n");
 }
 
 static void
