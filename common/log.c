@@ -189,14 +189,14 @@ add_escaped(struct log_line *line, uint8_t c)
 		add(line, escape, len);
 }
 
-/* A field whose name does not fit with its quotes is left out. */
+/* Left out where name, quotes and `least` octets of the value do not fit. */
 static bool
-add_key(struct log_line *line, const char *key)
+add_key(struct log_line *line, const char *key, size_t least)
 {
 	size_t len = strlen(key);
 	char *to = line->text + line->len;
 
-	if (line->level > logger.level || !has_room(line, len + 8))
+	if (line->level > logger.level || !has_room(line, len + 8 + least))
 		return false;
 	if (line->len > 0)
 		*to++ = logger.json ? ',' : ' ';
@@ -247,7 +247,7 @@ add_value(struct log_line *line, struct octets value)
 static void
 add_text(struct log_line *line, const char *key, const char *value)
 {
-	if (add_key(line, key))
+	if (add_key(line, key, 0))
 		add_value(line,
 		    (struct octets){ (const uint8_t *)value, strlen(value) });
 }
@@ -278,7 +278,7 @@ log_session(struct log_line *line, uint64_t session)
 
 	for (size_t i = sizeof(text); i-- > 0; session >>= 4)
 		text[i] = hex[session & 15];
-	if (add_key(line, "session"))
+	if (add_key(line, "session", 0))
 		add_value(line,
 		    (struct octets){ (const uint8_t *)text, sizeof(text) });
 }
@@ -287,7 +287,7 @@ void
 log_octets(struct log_line *line, const char *key, struct octets value)
 {
 	add_event(line);
-	if (add_key(line, key))
+	if (add_key(line, key, 0))
 		add_value(line, value);
 }
 
@@ -311,7 +311,8 @@ log_number(struct log_line *line, const char *key, int64_t value)
 	while ((rest /= 10) != 0);
 	if (value < 0)
 		text[--at] = '-';
-	if (add_key(line, key))
+	/* Half a number would be another one. */
+	if (add_key(line, key, sizeof(text) - at))
 		add(line, text + at, sizeof(text) - at);
 }
 
@@ -449,6 +450,7 @@ log_end(struct log_line *line)
 	if (logger.syslog) {
 		syslog(syslog_levels[line->level], "%s%.*s",
 		    logger.json ? "{" : "", (int)line->len, line->text);
+		logger.lost = 0;
 	} else {
 		add_tail(line, "\n");
 		write_line(line);

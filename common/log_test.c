@@ -203,6 +203,38 @@ a_line_is_full_at_any_octet(void **state)
 	}
 }
 
+/* Whatever room is left for it. */
+static void
+a_number_is_whole_or_left_out(void **state)
+{
+	uint8_t value[256];
+	struct log_line line;
+	unsigned whole = 0, absent = 0;
+	const char *text;
+
+	(void)state;
+	memset(value, 'a', sizeof(value));
+	start(CONF_LOG_TEXT, LOG_IS_INFO);
+	for (size_t last = 0; last <= sizeof(value); last++) {
+		log_begin(&line, LOG_IS_INFO, "e");
+		for (int i = 0; i < 14; i++)
+			log_octets(&line, "v",
+			    (struct octets){ value, sizeof(value) });
+		log_octets(&line, "v", (struct octets){ value, last });
+		log_number(&line, "n", 1234567890123456789);
+		log_end(&line);
+		text = written_whole();
+		if (strstr(text, " n=") == NULL)
+			absent++;
+		else if (strstr(text, " n=1234567890123456789\n") != NULL)
+			whole++;
+		else
+			fail_msg("%s", text);
+	}
+	assert_int_not_equal(whole, 0);
+	assert_int_not_equal(absent, 0);
+}
+
 static void
 long_values_are_cut_and_long_lines_end_well(void **state)
 {
@@ -378,6 +410,7 @@ main(void)
 		cmocka_unit_test(session_stands_before_event_and_fields),
 		cmocka_unit_test(text_of_peers_is_escaped),
 		cmocka_unit_test(a_line_is_full_at_any_octet),
+		cmocka_unit_test(a_number_is_whole_or_left_out),
 		cmocka_unit_test(long_values_are_cut_and_long_lines_end_well),
 		cmocka_unit_test(less_important_lines_are_left_out),
 		cmocka_unit_test(a_stuck_reader_costs_lines_and_no_time),
