@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WIRE_FIRST_SIZE = 256 };
+enum { WIRE_FIRST_SIZE = 1024 }; /* room for most bodies and records */
 
 int
 octets_compare(struct octets a, struct octets b)
