@@ -18,10 +18,11 @@ enum name_kind {
 };
 
 void
-header_init(struct header_scan *scan, const char *add)
+header_init(struct header_scan *scan, header_make_id *make, void *arg)
 {
 	memset(scan, 0, sizeof(*scan));
-	scan->add = add;
+	scan->make = make;
+	scan->arg = arg;
 	scan->message_id.text = scan->message_id_text;
 	scan->message_id.max = HEADER_ID_MAX;
 	scan->subject.text = scan->subject_text;
@@ -186,14 +187,16 @@ queue(struct header_scan *scan, const void *at, size_t len)
 static void
 end_section(struct header_scan *scan, bool empty_line)
 {
-	bool add = scan->add != NULL && scan->message_id.count == 0;
+	const char *id;
 
 	end_field(scan);
 	scan->state = HEADER_ENDED;
-	if (add)
-		queue(scan, scan->add, strlen(scan->add));
-	if (add && !empty_line)
-		queue(scan, crlf, 2);
+	if (scan->make != NULL && scan->message_id.count == 0) {
+		id = scan->make(scan->arg);
+		queue(scan, id, strlen(id));
+		if (!empty_line)
+			queue(scan, crlf, 2);
+	}
 	queue(scan, scan->held, scan->held_len);
 }
 
@@ -248,7 +251,7 @@ begin_line(struct header_scan *scan, const uint8_t *in, size_t len)
 	if (!is_blank(in[0]))
 		return begin_name(scan, in, len);
 	/* It must not continue a field that the caller put before it. */
-	if (scan->add == NULL)
+	if (scan->make == NULL)
 		queue(scan, crlf, 2);
 	end_section(scan, false);
 	return 0;

@@ -40,6 +40,12 @@ struct header_note {
 	unsigned count;
 };
 
+/*
+ * Returns a whole "Message-ID: <...>" CRLF for a message that lacks the field;
+ * it lives as long as the scan.
+ */
+typedef const char *header_make_id(void *arg);
+
 struct header_scan {
 	enum header_state state;
 	uint64_t octets; /* of the header section, ours not counted */
@@ -57,7 +63,8 @@ struct header_scan {
 	bool any_field;
 	bool in_id, escaped;
 	unsigned comments;
-	const char *add;
+	header_make_id *make;
+	void *arg;
 	struct data_span queue[4];
 	unsigned queued, sent;
 	size_t held_len;
@@ -68,11 +75,10 @@ struct header_scan {
 };
 
 /*
- * Begin a message. add is a whole "Message-ID: <...>" CRLF for a message
- * without the field, and must live as long as scan; NULL adds none. The
- * structure points into itself: it cannot be copied.
+ * Begin a message. make is called once, where the field is missing; NULL adds
+ * none. The structure points into itself: it cannot be copied.
  */
-void header_init(struct header_scan *scan, const char *add);
+void header_init(struct header_scan *scan, header_make_id *make, void *arg);
 
 /*
  * Pass on one step of the message: take octets of canonical text (CRLF line
@@ -83,9 +89,9 @@ void header_init(struct header_scan *scan, const char *add);
  * held back, and only of a line that has not yet shown its colon.
  *
  * The section ends at an empty line, or at a line that is neither a field
- * nor the continuation of one, or with the message; add goes out just
- * there. A section that no empty line ends gets one behind add, so that the
- * line that ended it cannot join the header. Tolerated are white space
+ * nor the continuation of one, or with the message; a Message-ID is added
+ * just there. A section that no empty line ends gets one behind that, so that
+ * the line that ended it cannot join the header. Tolerated are white space
  * before the colon (RFC 5322 4.5) and a first line "From " of a mailbox
  * file. A first line that continues nothing gets an empty line before it.
  */

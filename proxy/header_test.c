@@ -37,6 +37,14 @@ take(struct data_span *in)
 	assert_int_equal(in->len, 0);
 }
 
+static const char *
+the_id(void *arg)
+{
+	const char **add = arg;
+
+	return *add;
+}
+
 /* Pass in in pieces of first, then then, octets, each in its own memory. */
 static void
 pass(const char *in, size_t first, size_t then, const char *add)
@@ -46,7 +54,7 @@ pass(const char *in, size_t first, size_t then, const char *add)
 
 	got.len = 0;
 	got.text[0] = '\0';
-	header_init(&scan, add);
+	header_init(&scan, add == NULL ? NULL : the_id, &add);
 	for (size_t at = 0, n = first; at < len; at += n, n = then) {
 		uint8_t *piece;
 		struct data_span span;

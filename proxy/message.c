@@ -92,23 +92,20 @@ message_put_received(struct session *s)
 	stream_write(msa_stream(s->msa), field, received_write(&info, field));
 }
 
-static void
-message_make_id(struct session *s, char *out, size_t size)
+static const char *
+message_make_id(void *arg)
 {
-	/* No secrets, and OpenSSL asks as much for one as for many. */
-	static unsigned char drawn[32][15];
-	static size_t left;
-	char text[BASE64_LEN(sizeof(drawn[0])) + 1];
+	struct session *s = arg;
+	struct transaction_body *b = s->mail->body;
+	unsigned char drawn[15]; /* no secret */
+	char text[BASE64_LEN(sizeof(drawn)) + 1];
 
-	if (left == 0) {
-		if (RAND_bytes(drawn[0], sizeof(drawn)) != 1)
-			fatal("the system has no random octets");
-		left = sizeof(drawn) / sizeof(drawn[0]);
-	}
-	left--;
-	codec_base64url_encode(drawn[left], sizeof(drawn[left]), text);
-	snprintf(
-	    out, size, "Message-ID: <%s@%s>\r\n", text, s->w->conf->hostname);
+	if (RAND_bytes(drawn, sizeof(drawn)) != 1)
+		fatal("the system has no random octets");
+	codec_base64url_encode(drawn, sizeof(drawn), text);
+	snprintf(b->message_id, sizeof(b->message_id),
+	    "Message-ID: <%s@%s>\r\n", text, s->w->conf->hostname);
+	return b->message_id;
 }
 
 void
@@ -120,8 +117,8 @@ message_begin(struct session *s)
 	session_enter(s, SESSION_DATA);
 	data_scan_init(&b->scan);
 	data_stuff_init(&b->stuff);
-	message_make_id(s, b->message_id, sizeof(b->message_id));
-	header_init(&b->header, b->message_id);
+	b->message_id[0] = '\0';
+	header_init(&b->header, message_make_id, s);
 	message_put_received(s);
 }
 
@@ -156,7 +153,7 @@ message_note_id(struct transaction *t)
 	struct transaction_body *b = t->body;
 	const char *ours = strchr(b->message_id, '<');
 
-	if (b->header.message_id.count > 0 || ours == NULL)
+	if (ours == NULL)
 		message_keep(t->message_id, sizeof(t->message_id),
 		    b->header.message_id.text, b->header.message_id.len);
 	else

@@ -77,7 +77,6 @@ struct transaction_body *
 transaction_begin_body(struct transaction *t)
 {
 	t->body = &t->body_space;
-	memset(t->body, 0, sizeof(*t->body));
 	return t->body;
 }
 

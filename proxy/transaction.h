@@ -38,7 +38,7 @@ struct transaction_body {
 	struct data_scan scan;
 	struct data_stuff stuff;
 	struct header_scan header;
-	char message_id[512]; /* field to add where there is none */
+	char message_id[512]; /* the field that we added, or "" */
 };
 
 struct transaction {

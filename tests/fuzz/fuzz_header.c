@@ -28,6 +28,13 @@ make_canonical(const uint8_t *data, size_t size, uint8_t *out)
 	return len;
 }
 
+static const char *
+the_id(void *arg)
+{
+	(void)arg;
+	return ADD;
+}
+
 static size_t
 drain(struct header_scan *scan, struct data_span *in, uint8_t *out)
 {
@@ -49,7 +56,7 @@ run(struct header_scan *scan, const uint8_t *text, size_t size, size_t piece,
 	struct data_span in = { NULL, 0 };
 	size_t len = 0;
 
-	header_init(scan, ADD);
+	header_init(scan, the_id, NULL);
 	for (size_t at = 0; at < size; at += piece) {
 		size_t n = piece < size - at ? piece : size - at;
 		uint8_t *copy = malloc(n);
