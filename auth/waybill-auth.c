@@ -183,6 +183,7 @@ begin(void)
 	auth.index = start.index;
 	auth.conf = conf = take_conf(&start);
 	log_start("waybill-auth", &conf->log, child_take_fd(&start, "log"));
+	child_give_way();
 	raise_limits();
 	take_ticket_key(&start);
 	auth.site = (struct exchange_site){

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,6 +106,16 @@ child_begin(struct child_start *start)
 		fatal("waybilld's first message is %s",
 		    message_name(packet.head.type));
 	read_start(start);
+}
+
+void
+child_give_way(void)
+{
+	const struct sched_param priority = { 0 };
+
+	/* Where a sandbox forbids it, all works as well, for more processor. */
+	if (sched_setscheduler(0, SCHED_BATCH, &priority) == -1)
+		log_debug("child", "SCHED_BATCH: %s", strerror(errno));
 }
 
 int

@@ -65,6 +65,13 @@ struct child_orders {
  */
 void child_begin(struct child_start *);
 
+/*
+ * For a process that the proxies ask: a question that wakes it does not take
+ * the processor from the proxy, which may have more to ask (sched(7):
+ * SCHED_BATCH). What gathers meanwhile is answered together.
+ */
+void child_give_way(void);
+
 /* The descriptor of that name, taken out: -1 where there is none (left). */
 int child_take_fd(struct child_start *, const char *name);
 

@@ -344,6 +344,7 @@ main(void)
 	child_begin(&start);
 	harden();
 	configure(&start);
+	child_give_way();
 	keeper.base = event_base_new();
 	if (keeper.base == NULL)
 		fatal("no event loop");

@@ -72,6 +72,15 @@ def test_status_tells_every_process(start_waybill, strict_hop):
     assert table.stdout.splitlines()[-1].startswith("total ")
 
 
+def test_who_is_asked_does_not_take_the_processor_from_who_asks(
+        start_waybill, strict_hop):
+    waybill = start_waybill(strict_hop)
+    policies = {one["role"]: os.sched_getscheduler(one["pid"])
+                for one in status(waybill)["processes"]}
+    assert policies == {"auth": os.SCHED_BATCH, "keeper": os.SCHED_BATCH,
+                        "proxy": os.SCHED_OTHER}
+
+
 @pytest.mark.parametrize("role", ["keeper", "auth", "proxy"])
 def test_a_killed_child_is_started_again(start_waybill, strict_hop, role):
     waybill = start_waybill(strict_hop)
