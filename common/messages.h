@@ -60,6 +60,8 @@
 	M(71, TOKEN_IS, 1024, "struct token_answer")                           \
 	M(72, REVOKE, 2048, "struct one_query")                                \
 	M(73, REVOKED, 1024, "struct revoke_answer")                           \
+	M(74, SETTLE_AGAIN, 1048576,                                           \
+	    "struct mail_record that was asked before; SETTLED answers")       \
 	/* feed, over the keeper's feed door: common/tracking_messages.h */    \
 	M(80, EVENTS, 1048576, "text: the MSA's name, u16 n, n of feed_item")  \
 	M(81, EVENTS_ARE, 65536, "u16 n, n of u8 enum feed_result")            \

@@ -34,6 +34,7 @@ struct keeper_settle {
 	uint64_t number;
 	uint64_t who; /* 0: nobody (any more) */
 	TAILQ_ENTRY(keeper_settle) next;
+	bool again; /* it was asked before, and may be stored */
 	size_t len;
 	uint8_t body[];
 };
@@ -314,9 +315,10 @@ keeper_ask_settle(struct keeper *k, struct keeper_settle *s)
 	wire_begin(&k->body);
 	wire_put_raw(&k->body, s->body, s->len);
 	if (k->asked_octets + s->len <= SETTLES_ASKED_MAX &&
-	    link_ask(k->link, MSG_SETTLE, &k->body,
-		(unsigned)k->conf->tracking.settle_timeout, keeper_on_settled,
-		s->number) != 0) {
+	    link_ask(k->link, s->again ? MSG_SETTLE_AGAIN : MSG_SETTLE,
+		&k->body, (unsigned)k->conf->tracking.settle_timeout,
+		keeper_on_settled, s->number) != 0) {
+		s->again = true;
 		/* The newest are found first. */
 		TAILQ_INSERT_HEAD(&k->asked, s, next);
 		k->asked_octets += s->len;
@@ -340,6 +342,7 @@ keeper_settle(struct keeper *k, const struct mail_record *record, uint64_t who)
 		fatal("out of memory");
 	s->number = ++k->settle_next;
 	s->who = who;
+	s->again = false;
 	s->len = k->body.len;
 	memcpy(s->body, k->body.data, s->len);
 	k->settle_count++;

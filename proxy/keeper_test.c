@@ -34,6 +34,7 @@ static struct keeper keeper;
 static struct {
 	unsigned askers;
 	unsigned settles;
+	unsigned again; /* of them, those that said so */
 	uint8_t status;
 	unsigned malformed; /* answers still to be so */
 	struct door *door;
@@ -64,6 +65,13 @@ answer_settle(struct asker *asker, uint64_t id, struct wire_in *body)
 }
 
 static int
+answer_settle_again(struct asker *asker, uint64_t id, struct wire_in *body)
+{
+	there.again++;
+	return answer_settle(asker, id, body);
+}
+
+static int
 answer_mint(struct asker *asker, uint64_t id, struct wire_in *body)
 {
 	struct wire_out out = { 0 };
@@ -85,6 +93,7 @@ opened(struct asker *asker)
 
 static const struct door_rule rules[] = {
 	{ MSG_SETTLE, answer_settle },
+	{ MSG_SETTLE_AGAIN, answer_settle_again },
 	{ MSG_MINT, answer_mint },
 	{ 0, NULL },
 };
@@ -240,8 +249,10 @@ what_could_not_be_stored_is_tried_again(void **state)
 	assert_true(settle(0, 100));
 	turns_until(&told.given_up, 1);
 	assert_int_equal(told.stored, 0);
+	assert_int_equal(there.again, 0);
 	there.status = KEEPER_OK;
 	turns_until_stored();
+	assert_int_equal(there.again, 2);
 	assert_int_equal(told.given_up, 1);
 	assert_int_equal(told.stored, 0);
 }

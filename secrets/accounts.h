@@ -22,7 +22,7 @@ struct account {
 	uint64_t number;
 	uint8_t certify[SEAL_KEY_LEN]; /* draws A */
 	uint8_t seal[SEAL_KEY_LEN];    /* seals records */
-	uint8_t index[SEAL_KEY_LEN];   /* hashes Message-IDs */
+	uint8_t index[SEAL_KEY_LEN];   /* hashes events */
 	bool durable;		       /* nothing of it may leave before */
 	bool lost;		       /* could not be written */
 	unsigned held;		       /* by questions under way */

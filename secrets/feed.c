@@ -34,6 +34,7 @@ struct feed_job {
 	struct envid_parts parts; /* the message that the item is about */
 	struct envid_parts counted; /* the message whose events were */
 	size_t events, room_at;
+	uint64_t lost;	    /* of the group, when it began */
 	struct events full; /* being read, to make room */
 };
 
@@ -45,6 +46,9 @@ feed_answer(struct feed_job *f, enum store_status status)
 	struct vault *v = f->job.vault;
 	struct wire_out body = { 0 };
 
+	/* It puts over several turns: one of their commits may have failed. */
+	if (f->lost != v->group.lost)
+		status = STORE_FAILED;
 	wire_begin(&body);
 	wire_put_u16(&body, f->count);
 	for (uint16_t i = 0; i < f->count; i++)
@@ -341,8 +345,10 @@ feed_begin(struct vault *v)
 {
 	struct feed_job *f = TAILQ_FIRST(&v->feeds);
 
-	if (f != NULL)
-		slow_start(v, &f->slow, feed_step);
+	if (f == NULL)
+		return;
+	f->lost = v->group.lost;
+	slow_start(v, &f->slow, feed_step);
 }
 
 /* Read to its end, to see that all of it is well. */
@@ -387,7 +393,7 @@ vault_feed(struct vault *v, struct question from, struct wire_in *body)
 		job_end(&f->job);
 		return -1;
 	}
-	if (v->feed_count >= FEED_JOBS_MAX) {
+	if (v->feed_count >= FEED_JOBS_MAX || !claims_ready(v)) {
 		feed_refuse(f);
 		return 0;
 	}

@@ -1,33 +1,54 @@
 /*
- * Search of one message of an account, by Message-ID or ENVID.
+ * Search of one message of an account, by Message-ID or ENVID. Few ask by a
+ * Message-ID, and each message would pay for an index of it: so its account's
+ * records are read.
  */
 #include "secrets/finder.h"
 
 #include <string.h>
 
+#define PATIENCE_MS 10000u /* that of who asks */
+
+/* The first that has this Message-ID ends the walk: it is the newest. */
+static bool
+finder_mail(void *arg, const struct envid_parts *parts, const struct record *r,
+    const struct mail_record *m)
+{
+	struct finder *f = arg;
+
+	(void)r;
+	if (m->message_id.len != f->id.len ||
+	    memcmp(m->message_id.data, f->id.data, f->id.len) != 0)
+		return true;
+	f->parts = *parts;
+	f->found = true;
+	return false;
+}
+
 int
 finder_start(struct finder *f, struct slow *slow, const struct account *a,
     struct octets id)
 {
-	bool message_id = id.len != 0 && id.data[0] == '<';
 	struct envid_parts parts = { .account = a->number };
 	uint8_t hash[SEAL_HASH_LEN], key[RECORD_KEY_LEN];
 	uint8_t index[RECORD_INDEX_LEN];
-	int rc;
 
 	memset(f, 0, sizeof(*f));
-	f->vault = slow->vault;
 	f->slow = slow;
+	f->started = vault_now(slow->vault);
+	f->id = id;
 	f->day = UINT32_MAX;
-	if (message_id)
-		rc = seal_hash(a->index, "message id", id, hash);
-	else
-		rc = seal_hash(f->vault->index_key, "envid", id, hash);
-	if (rc == -1)
+	f->by_message_id = id.len != 0 && id.data[0] == '<';
+	if (f->by_message_id) {
+		walk_start(&f->walk, slow, a);
+		f->walk.mail = finder_mail;
+		f->walk.arg = f;
+		return 0;
+	}
+	if (seal_hash(f->slow->vault->index_key, "envid", id, hash) == -1)
 		return -1;
 	record_key(&parts, key);
-	record_index(message_id ? RECORD_BY_MESSAGE_ID : RECORD_BY_ENVID, hash,
-	    key, index);
+	record_index(RECORD_BY_ENVID, hash, key, index);
 	/* Records of others may share an ENVID; they are passed over. */
 	memcpy(f->prefix, index, sizeof(f->prefix));
 	return 0;
@@ -58,12 +79,12 @@ finder_done(void *arg, enum store_status status)
 		f->finished = true;
 }
 
-void
-finder_step(struct finder *f)
+static void
+search_day(struct finder *f)
 {
 	struct store_scan scan = { .row = finder_row, .done = finder_done };
 
-	f->day = vault_day_below(f->vault, f->day);
+	f->day = vault_day_below(f->slow->vault, f->day);
 	if (f->day == 0) {
 		f->finished = true;
 		return;
@@ -72,7 +93,22 @@ finder_step(struct finder *f)
 	scan.prefix = (struct octets){ f->prefix, sizeof(f->prefix) };
 	scan.arg = f;
 	f->slow->waiting = true;
-	store_scan(f->vault->store, &scan);
+	store_scan(f->slow->vault->store, &scan);
+}
+
+void
+finder_step(struct finder *f)
+{
+	if (!f->by_message_id) {
+		search_day(f);
+		return;
+	}
+	if (!f->walk.finished)
+		walk_step(&f->walk);
+	f->failed = f->walk.failed;
+	f->finished = f->walk.finished;
+	if (vault_now(f->slow->vault) > f->started + PATIENCE_MS)
+		f->failed = f->finished = true;
 }
 
 bool

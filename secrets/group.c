@@ -76,6 +76,8 @@ committed(void *arg, enum store_status status)
 
 	if (status == STORE_OK)
 		c->group->batches++;
+	else
+		c->group->lost++;
 	tell(&c->waiters, status);
 	free(c);
 }
@@ -90,6 +92,7 @@ give_up(struct group *g)
 	g->batch = NULL;
 	g->failed = false;
 	g->waiting = 0;
+	g->lost++;
 	tell(&waiters, STORE_FAILED);
 }
 

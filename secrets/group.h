@@ -27,6 +27,7 @@ struct group {
 	unsigned waiting;
 	bool failed;	  /* no memory for the batch */
 	uint64_t batches; /* committed */
+	uint64_t lost;	  /* not committed, with all that lay in them */
 	uint64_t largest; /* who waited for one of them */
 };
 
@@ -37,8 +38,9 @@ void group_put(
 void group_delete(struct group *, uint32_t family, struct octets key);
 
 /*
- * Be told when all that was put so far is durable (or is not). An engine
- * commits batches in their order, so that this holds for earlier ones too.
+ * Be told when what was put since the last commit is durable (or is not). An
+ * engine commits batches in their order; who puts over several commits sees by
+ * `lost` whether all of them were.
  */
 void group_wait(struct group *, struct group_waiter *);
 

@@ -9,8 +9,6 @@
 
 #include "common/log.h"
 
-#define SLOW_PER_ACCOUNT 8
-
 void
 lookup_end(struct lookup *l, const struct wire_out *body)
 {
@@ -105,11 +103,7 @@ is_named(const struct lookup *l, const struct mail_record *m)
 static void
 lookup_settled(struct lookup *l, const struct record *r)
 {
-	struct wire_in in;
-
-	wire_read(&in, r->body.data, r->body.len);
-	mail_body_get(&in, &l->mail);
-	if (wire_end(&in) == -1 || !is_named(l, &l->mail)) {
+	if (record_mail(r, &l->mail) == -1 || !is_named(l, &l->mail)) {
 		mail_record_free(&l->mail);
 		l->next++;
 		lookup_try(l);

@@ -268,22 +268,34 @@ pending_add(struct queue_pendings *all, const uint8_t *hash,
 	return 0;
 }
 
+struct queue_claim
+queue_claim_now(
+    const struct vault *v, const struct envid_parts *parts, uint64_t sent)
+{
+	uint64_t now = vault_now(v);
+	struct queue_claim claim = { now, parts->time };
+
+	if (claim.since > now && sent < claim.since)
+		claim.since = sent;
+	/* An earlier place is not to be had by a clock that is set back. */
+	if (claim.claimed < v->timeline.time)
+		claim.claimed = v->timeline.time;
+	return claim;
+}
+
 void
-queue_id_put(struct vault *v, const struct envid_parts *parts,
-    const uint8_t hash[SEAL_HASH_LEN], uint64_t sent)
+queue_claim_put(struct vault *v, const struct envid_parts *parts,
+    const struct mail_record *mail, const struct queue_claim *claim)
 {
 	uint8_t record[RECORD_KEY_LEN], key[RECORD_CLAIM_LEN];
-	uint8_t value[CLAIM_LEN];
-	uint64_t now = vault_now(v), since = parts->time, claimed = now;
+	uint8_t value[CLAIM_LEN], hash[SEAL_HASH_LEN];
 
-	if (since > now && sent < since)
-		since = sent;
-	/* An earlier place is not to be had by a clock that is set back. */
-	if (claimed < v->timeline.time)
-		claimed = v->timeline.time;
+	if (mail->queue_id.len == 0 ||
+	    queue_id_hash(v, mail->msa, mail->queue_id, hash) == -1)
+		return;
 	record_key(parts, record);
-	record_claim(hash, claimed, record, key);
-	put_u64(value, since);
+	record_claim(hash, claim->claimed, record, key);
+	put_u64(value, claim->since);
 	group_put(&v->group, record_day(parts->time),
 	    (struct octets){ key, sizeof(key) },
 	    (struct octets){ value, sizeof(value) });

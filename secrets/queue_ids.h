@@ -83,11 +83,17 @@ void queue_search_step(struct queue_search *);
 struct queue_window *queue_search_at(struct queue_search *, uint64_t time);
 
 /*
- * Put the claim of a settled message: the id means it since its ENVID was
- * given, or since sent (ms) where that is ahead of a clock that was set.
+ * The claim of a message that is settled now: the id means it since its ENVID
+ * was given, or since sent (ms) where that is ahead of a clock that was set.
  */
-void queue_id_put(struct vault *, const struct envid_parts *,
-    const uint8_t hash[SEAL_HASH_LEN], uint64_t sent);
+struct queue_claim queue_claim_now(
+    const struct vault *, const struct envid_parts *, uint64_t sent);
+/*
+ * Put the claim of a message into the present group, unless it has no queue
+ * id, or one that is too long for a log's.
+ */
+void queue_claim_put(struct vault *, const struct envid_parts *,
+    const struct mail_record *, const struct queue_claim *);
 
 /*
  * Put a window that the log speaks of into the present group, and into the

@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-#define VERSION	    1
+#define VERSION	    2
+#define UNCLAIMED   1 /* the version that had no claim */
 #define HEADER_LEN  2 /* version and kind stand before the box */
 #define DAY_MS	    86400000u
 #define SECRET_MOST 128
@@ -75,8 +76,6 @@ static const struct {
 	{ RECORD_TAG, RECORD_KEY_LEN, 1 + RECORD_ACCOUNT_LEN },
 	{ RECORD_REVOKED, RECORD_KEY_LEN, 1 + RECORD_ACCOUNT_LEN },
 	{ RECORD_EVENT, RECORD_EVENT_LEN, RECORD_KEY_LEN },
-	{ RECORD_BY_MESSAGE_ID, RECORD_INDEX_LEN,
-	    1 + SEAL_HASH_LEN + RECORD_ACCOUNT_LEN },
 	{ RECORD_BY_ENVID, RECORD_INDEX_LEN,
 	    1 + SEAL_HASH_LEN + RECORD_ACCOUNT_LEN },
 	{ RECORD_BY_QUEUE_ID, RECORD_WINDOW_LEN, 1 + SEAL_HASH_LEN },
@@ -212,6 +211,8 @@ record_close(const uint8_t seal_key[SEAL_KEY_LEN],
 	wire_begin(&plain);
 	wire_put_u8(&plain, r->settled);
 	wire_put_octets(&plain, r->secret.data, r->secret.len);
+	wire_put_u64(&plain, r->claim.claimed);
+	wire_put_u64(&plain, r->claim.since);
 	wire_put_raw(&plain, r->body.data, r->body.len);
 	wire_begin(value);
 	wire_put_u8(value, VERSION);
@@ -224,11 +225,17 @@ record_close(const uint8_t seal_key[SEAL_KEY_LEN],
 	return rc;
 }
 
+static bool
+has_known_version(struct octets value)
+{
+	return value.len > HEADER_LEN + SEAL_OVERHEAD &&
+	    (value.data[0] == VERSION || value.data[0] == UNCLAIMED);
+}
+
 int
 record_kind(struct octets value, enum envid_kind *kind)
 {
-	if (value.len < HEADER_LEN + SEAL_OVERHEAD ||
-	    value.data[0] != VERSION || value.data[1] > ENVID_RANDOM)
+	if (!has_known_version(value) || value.data[1] > ENVID_RANDOM)
 		return -1;
 	*kind = value.data[1] == ENVID_RANDOM ? ENVID_RANDOM : ENVID_DERIVED;
 	return 0;
@@ -243,8 +250,7 @@ record_open(const uint8_t seal_key[SEAL_KEY_LEN], const struct record_sealed *s,
 	struct octets box;
 	struct wire_in in;
 
-	if (s->value.len <= HEADER_LEN + SEAL_OVERHEAD ||
-	    s->value.data[0] != VERSION)
+	if (!has_known_version(s->value))
 		return -1;
 	box.data = s->value.data + HEADER_LEN;
 	box.len = s->value.len - HEADER_LEN;
@@ -255,6 +261,11 @@ record_open(const uint8_t seal_key[SEAL_KEY_LEN], const struct record_sealed *s,
 	wire_read(&in, plain->data, plain->len);
 	r->settled = wire_get_u8(&in) == 1;
 	r->secret = wire_get_octets(&in, SECRET_MOST);
+	r->claim = (struct queue_claim){ 0, 0 };
+	if (s->value.data[0] != UNCLAIMED) {
+		r->claim.claimed = wire_get_u64(&in);
+		r->claim.since = wire_get_u64(&in);
+	}
 	r->body.data = in.next;
 	r->body.len = in.failed ? 0 : (size_t)(in.end - in.next);
 	return in.failed ? -1 : 0;

@@ -1,6 +1,6 @@
 /*
  * How one message lies in the family of its day: key, sealed value, and the
- * keys by which it is found again (RFC 3885's ENVID, Message-ID, queue id).
+ * keys by which it is found again (a client's ENVID, its B, a queue id).
  */
 #ifndef SECRETS_RECORD_H
 #define SECRETS_RECORD_H
@@ -15,12 +15,12 @@
 
 enum {
 	RECORD_TAG = 'r',
-	RECORD_BY_MESSAGE_ID = 'm', /* hash under the account's key */
-	RECORD_BY_ENVID = 'e',	    /* a client's own; the vault's key */
-	RECORD_BY_QUEUE_ID = 'i',   /* MSA and queue id; the vault's key */
-	RECORD_BY_CERTIFIER = 'b',  /* a client's ENVID, and B; the vault's */
-	RECORD_EVENT = 'h',	    /* hash of one under the account's key */
-	RECORD_REVOKED = 'x',	    /* nobody may track it any more */
+	RECORD_BY_ENVID = 'e',	   /* a client's own; the vault's key */
+	RECORD_BY_QUEUE_ID = 'i',  /* MSA and queue id; the vault's key */
+	RECORD_BY_CERTIFIER = 'b', /* a client's ENVID, and B; the vault's */
+	/* 'm' was the Message-ID's in format 1, and lies in old days. */
+	RECORD_EVENT = 'h',   /* hash of one under the account's key */
+	RECORD_REVOKED = 'x', /* nobody may track it any more */
 	RECORD_ACCOUNT_LEN = 5,
 	RECORD_KEY_LEN = 1 + RECORD_ACCOUNT_LEN + 6 + 4,
 	RECORD_INDEX_LEN = 1 + SEAL_HASH_LEN + RECORD_KEY_LEN - 1,
@@ -52,6 +52,16 @@ void record_index(uint8_t tag, const uint8_t hash[SEAL_HASH_LEN],
 int record_indexed(struct octets index, uint8_t key[RECORD_KEY_LEN]);
 
 /*
+ * When a message was settled under its queue id, and since when the id means
+ * it: ms since 1970. Both are 0 in what is minted only, and in records of
+ * older vaults, which put each claim at once.
+ */
+struct queue_claim {
+	uint64_t claimed;
+	uint64_t since;
+};
+
+/*
  * A queue id that a message was settled under at a time (ms since 1970), and
  * what the log has said of both since. Downwards all that the log spoke of
  * come first, then the claims, the earliest first, so that no number of later
@@ -78,7 +88,8 @@ void record_event(const struct envid_parts *, const uint8_t hash[SEAL_HASH_LEN],
 struct record {
 	bool settled;	      /* there is a body; else it is minted only */
 	struct octets secret; /* A, where it cannot be computed; or empty */
-	struct octets body;   /* of mail_body_put() */
+	struct queue_claim claim;
+	struct octets body; /* of mail_body_put() */
 };
 
 /*

@@ -64,3 +64,13 @@ record_hash_certifier(const struct vault *v, struct octets envid,
 	return seal_hash(v->index_key, "envid and certifier",
 	    (struct octets){ both, CERTIFIER_LEN + len }, hash);
 }
+
+int
+record_mail(const struct record *r, struct mail_record *m)
+{
+	struct wire_in in;
+
+	wire_read(&in, r->body.data, r->body.len);
+	mail_body_get(&in, m);
+	return wire_end(&in);
+}

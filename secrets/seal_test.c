@@ -114,7 +114,9 @@ a_record_opens_only_in_its_place(void **state)
 	const uint8_t key[SEAL_KEY_LEN] = { 2 }, other[SEAL_KEY_LEN] = { 3 };
 	struct envid_parts p = { 1790000000000, 9, 1, 17, ENVID_RANDOM };
 	uint8_t handle[HANDLE_LEN] = { 4 }, moved[HANDLE_LEN] = { 5 };
-	struct record in = { true, text_octets("A"), text_octets("body") }, r;
+	struct record in = { true, text_octets("A"),
+		{ 1790000000123, 1790000000007 }, text_octets("body") };
+	struct record r;
 	struct wire_out value = { 0 }, plain = { 0 };
 	struct record_sealed s = { handle, p, { NULL, 0 } };
 	enum envid_kind kind;
@@ -128,6 +130,8 @@ a_record_opens_only_in_its_place(void **state)
 	assert_true(r.settled);
 	assert_int_equal(r.secret.len, 1);
 	assert_memory_equal(r.body.data, "body", 4);
+	assert_int_equal(r.claim.claimed, 1790000000123);
+	assert_int_equal(r.claim.since, 1790000000007);
 	assert_int_equal(record_open(other, &s, &r, &plain), -1);
 	s.handle = moved;
 	assert_int_equal(record_open(key, &s, &r, &plain), -1);
@@ -139,6 +143,36 @@ a_record_opens_only_in_its_place(void **state)
 	assert_int_equal(record_open(key, &s, &r, &plain), -1);
 	wire_free(&value);
 	wire_free(&plain);
+}
+
+/* As older vaults have them: version 1, kind, and a box without claim. */
+static void
+a_record_of_an_older_vault_opens(void **state)
+{
+	const uint8_t key[SEAL_KEY_LEN] = { 2 };
+	const uint8_t plain[] = { 1, 0, 0, 0, 1, 'A', 'b', 'o', 'd', 'y' };
+	struct envid_parts p = { 1790000000000, 9, 1, 17, ENVID_DERIVED };
+	uint8_t with[RECORD_KEY_LEN + HANDLE_LEN], handle[HANDLE_LEN] = { 4 };
+	uint8_t value[2 + sizeof(plain) + SEAL_OVERHEAD] = { 1, 0 };
+	struct record_sealed s = { handle, p, { value, sizeof(value) } };
+	struct wire_out opened = { 0 };
+	struct record r;
+
+	(void)state;
+	record_key(&p, with);
+	memcpy(with + RECORD_KEY_LEN, handle, HANDLE_LEN);
+	assert_int_equal(
+	    seal_close(key, (struct octets){ with, sizeof(with) },
+		(struct octets){ plain, sizeof(plain) }, value + 2),
+	    0);
+	assert_int_equal(record_open(key, &s, &r, &opened), 0);
+	assert_true(r.settled);
+	assert_int_equal(r.claim.claimed, 0);
+	assert_int_equal(r.body.len, 4);
+	assert_memory_equal(r.body.data, "body", 4);
+	value[0] = 3;
+	assert_int_equal(record_open(key, &s, &r, &opened), -1);
+	wire_free(&opened);
 }
 
 static char dir[64];
@@ -287,6 +321,7 @@ main(void)
 		cmocka_unit_test(no_certifier_of_ours_has_a_plus),
 		cmocka_unit_test(a_box_opens_only_whole_with_its_key_and_bond),
 		cmocka_unit_test(a_record_opens_only_in_its_place),
+		cmocka_unit_test(a_record_of_an_older_vault_opens),
 		cmocka_unit_test_setup_teardown(
 		    a_key_made_is_read_again, dir_make, dir_remove),
 		cmocka_unit_test_setup_teardown(

@@ -15,6 +15,8 @@ struct settle_job {
 	struct mail_record record;
 	struct envid_parts parts;
 	uint8_t key[RECORD_KEY_LEN];
+	bool again; /* it may be stored already */
+	struct queue_claim claim;
 };
 
 static void
@@ -69,33 +71,23 @@ index_put(struct settle_job *s, uint8_t tag, const uint8_t *hash)
 	    (struct octets){ index, sizeof(index) }, none);
 }
 
+/* A client's own ENVID is found by itself, and by itself and B. */
 static int
 settle_index(struct settle_job *s, struct octets secret)
 {
+	const struct vault *v = s->job.vault;
 	const struct mail_record *r = &s->record;
 	uint8_t hash[SEAL_HASH_LEN], certifier[CERTIFIER_LEN];
 
-	if (r->message_id.len != 0) {
-		if (seal_hash(s->job.account->index, "message id",
-			r->message_id, hash) == -1)
-			return -1;
-		index_put(s, RECORD_BY_MESSAGE_ID, hash);
-	}
-	if ((r->flags & MAIL_CLIENT_ENVID) != 0 && r->envid.len != 0) {
-		if (seal_hash(
-			s->job.vault->index_key, "envid", r->envid, hash) == -1)
-			return -1;
-		index_put(s, RECORD_BY_ENVID, hash);
-		if (record_certifier(s->job.account, r, secret, certifier) ==
-			-1 ||
-		    record_hash_certifier(
-			s->job.vault, r->envid, certifier, hash) == -1)
-			return -1;
-		index_put(s, RECORD_BY_CERTIFIER, hash);
-	}
-	if (r->queue_id.len != 0 &&
-	    queue_id_hash(s->job.vault, r->msa, r->queue_id, hash) == 0)
-		queue_id_put(s->job.vault, &s->parts, hash, r->time);
+	if ((r->flags & MAIL_CLIENT_ENVID) == 0 || r->envid.len == 0)
+		return 0;
+	if (seal_hash(v->index_key, "envid", r->envid, hash) == -1)
+		return -1;
+	index_put(s, RECORD_BY_ENVID, hash);
+	if (record_certifier(s->job.account, r, secret, certifier) == -1 ||
+	    record_hash_certifier(v, r->envid, certifier, hash) == -1)
+		return -1;
+	index_put(s, RECORD_BY_CERTIFIER, hash);
 	return 0;
 }
 
@@ -109,6 +101,9 @@ settle_write(struct settle_job *s, struct octets secret)
 	int rc = -1;
 
 	settle_reduce(s);
+	if (s->claim.claimed == 0)
+		s->claim = queue_claim_now(v, &s->parts, s->record.time);
+	r.claim = s->claim;
 	wire_begin(&body);
 	mail_body_put(&body, &s->record);
 	r.body = (struct octets){ body.data, body.len };
@@ -121,6 +116,8 @@ settle_write(struct settle_job *s, struct octets secret)
 		group_put(&v->group, record_day(s->parts.time),
 		    (struct octets){ s->key, sizeof(s->key) },
 		    (struct octets){ value.data, value.len });
+	if (rc == 0 && v->claims.state != CLAIMS_IN_RECORDS)
+		queue_claim_put(v, &s->parts, &s->record, &r.claim);
 	wire_free(&body);
 	wire_free(&value);
 	if (rc == -1) {
@@ -129,6 +126,33 @@ settle_write(struct settle_job *s, struct octets secret)
 	}
 	s->job.waiter.done = settle_durable;
 	group_wait(&v->group, &s->job.waiter);
+}
+
+/* A queue id stays claimed since it first was: another may have come since. */
+static void
+settle_anew(struct settle_job *s, const struct record *stored)
+{
+	struct mail_record mail = { 0 };
+
+	if (stored->settled && record_mail(stored, &mail) == 0 &&
+	    octets_compare(mail.msa, s->record.msa) == 0 &&
+	    octets_compare(mail.queue_id, s->record.queue_id) == 0)
+		s->claim = stored->claim;
+	mail_record_free(&mail);
+	settle_write(s, stored->secret);
+}
+
+/* No A is lost with what cannot be read, where A can be computed. */
+static void
+settle_unread(struct settle_job *s)
+{
+	struct octets none = { NULL, 0 };
+
+	if (s->parts.kind == ENVID_DERIVED &&
+	    s->record.outcome != OUTCOME_UNKNOWN)
+		settle_write(s, none);
+	else
+		settle_end(s, KEEPER_UNAVAILABLE);
 }
 
 /* What an earlier turn stored: A, and perhaps the outcome already. */
@@ -140,11 +164,11 @@ settle_over(struct settle_job *s, struct octets value)
 	struct record r;
 
 	if (record_open(s->job.account->seal, &sealed, &r, &plain) == -1)
-		settle_end(s, KEEPER_UNAVAILABLE);
+		settle_unread(s);
 	else if (r.settled && s->record.outcome == OUTCOME_UNKNOWN)
 		settle_end(s, KEEPER_OK);
 	else
-		settle_write(s, r.secret);
+		settle_anew(s, &r);
 	wire_free(&plain);
 }
 
@@ -158,7 +182,7 @@ settle_known(void *arg, enum store_status status, struct octets value)
 	if (status == STORE_OK)
 		settle_over(s, value);
 	else if (status != STORE_NOT_FOUND)
-		settle_end(s, vault_status_of(status));
+		settle_unread(s);
 	else if (s->parts.kind == ENVID_RANDOM && !own)
 		settle_end(s, KEEPER_NOT_FOUND); /* forgotten */
 	else
@@ -187,7 +211,7 @@ settle_account(void *arg, struct account *account, enum store_status status)
 		return;
 	}
 	record_key(&s->parts, s->key);
-	if (s->parts.kind == ENVID_DERIVED &&
+	if (s->parts.kind == ENVID_DERIVED && !s->again &&
 	    s->record.outcome != OUTCOME_UNKNOWN)
 		settle_write(s, none);
 	else
@@ -228,18 +252,32 @@ settle_read(struct vault *v, struct question from, struct wire_in *body)
 	return NULL;
 }
 
-int
-vault_settle(struct vault *v, struct question from, struct wire_in *body)
+static int
+settle_asked(
+    struct vault *v, struct question from, struct wire_in *body, bool again)
 {
 	struct settle_job *s = settle_read(v, from, body);
 
 	if (s == NULL)
 		return -1;
+	s->again = again;
 	if (vault_knows(v, &s->record.ticket))
 		settle_begin(s);
 	else
 		settle_end(s, KEEPER_REFUSED);
 	return 0;
+}
+
+int
+vault_settle(struct vault *v, struct question from, struct wire_in *body)
+{
+	return settle_asked(v, from, body, false);
+}
+
+int
+vault_settle_again(struct vault *v, struct question from, struct wire_in *body)
+{
+	return settle_asked(v, from, body, true);
 }
 
 void
@@ -255,6 +293,7 @@ settle_described(
 	if (s == NULL)
 		return;
 	/* Its ticket was good when the record came. */
+	s->again = true;
 	s->record.outcome = outcome;
 	settle_begin(s);
 }

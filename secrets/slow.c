@@ -1,6 +1,6 @@
 /*
- * Listings and searches go in slices of a millisecond, in turn, after what
- * else a turn of the event loop had to do: mints never wait for them.
+ * Listings, searches and feeds go in slices of a millisecond, in turn, after
+ * what else a turn of the event loop had to do: mints never wait for them.
  */
 #include <time.h>
 

@@ -195,7 +195,6 @@ read_mail(struct track_job *t, struct octets value, struct octets *secret)
 {
 	struct record_sealed sealed = { t->handle, t->tries[t->next], value };
 	struct record r = { .secret = { t->secret, 0 } };
-	struct wire_in in;
 
 	memset(&t->mail, 0, sizeof(t->mail));
 	if (value.len != 0 &&
@@ -211,9 +210,7 @@ read_mail(struct track_job *t, struct octets value, struct octets *secret)
 		return read_described(t);
 	}
 	*secret = r.secret;
-	wire_read(&in, r.body.data, r.body.len);
-	mail_body_get(&in, &t->mail);
-	return wire_end(&in) == 0;
+	return record_mail(&r, &t->mail) == 0;
 }
 
 static void

@@ -147,9 +147,16 @@ vault_reserve(struct vault *v)
 void
 vault_commit(struct vault *v)
 {
+	bool facts = v->facts_due && vault_is_writable(v);
+	uint64_t lost = v->group.lost;
+
 	if (group_is_wanted(&v->group)) {
+		if (facts)
+			vault_put_facts(v);
 		vault_reserve(v);
 		group_commit(&v->group, false);
+		if (facts && v->group.lost == lost)
+			v->facts_due = false;
 	}
 	v->writable_known = false;
 }

@@ -63,6 +63,8 @@ void vault_set(struct vault *, const struct vault_settings *);
 int vault_mint(struct vault *, struct question, struct wire_in *body);
 int vault_describe(struct vault *, struct question, struct wire_in *body);
 int vault_settle(struct vault *, struct question, struct wire_in *body);
+/* One that may be stored already: its queue id is claimed since then. */
+int vault_settle_again(struct vault *, struct question, struct wire_in *body);
 int vault_forget(struct vault *, struct question, struct wire_in *body);
 int vault_list(struct vault *, struct question, struct wire_in *body);
 int vault_show(struct vault *, struct question, struct wire_in *body);
@@ -78,7 +80,7 @@ void vault_asker_gone(struct vault *, uint64_t asker);
 
 /*
  * The end of a turn of the event loop: commit what was asked in it, all at
- * once; then a slice of the listings, which returns whether some are left.
+ * once; then a slice of what takes long, which returns whether some is left.
  */
 void vault_commit(struct vault *);
 bool vault_slices(struct vault *);

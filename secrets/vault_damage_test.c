@@ -29,27 +29,6 @@ file_named(const char *ending, char *path, size_t size)
 	snprintf(path, size, "%s/%s", fx.path, best);
 }
 
-static long
-file_size(const char *path)
-{
-	struct stat st;
-
-	assert_int_equal(stat(path, &st), 0);
-	return (long)st.st_size;
-}
-
-static void
-flip(const char *path, long at, uint8_t bits)
-{
-	int fd = open(path, O_RDWR);
-	uint8_t octet;
-
-	assert_int_equal(pread(fd, &octet, 1, at), 1);
-	octet ^= bits;
-	assert_int_equal(pwrite(fd, &octet, 1, at), 1);
-	close(fd);
-}
-
 static uint64_t
 checksum(const char *path)
 {
@@ -144,11 +123,11 @@ damage_inside_the_log_is_refused_and_left(void **state)
 	(void)state;
 	fill(true);
 	file_named(".log", path, sizeof(path));
-	size = file_size(path);
+	size = fx_file_size(path);
 	for (long at = 3; at < size - 2000; at += size / 37) {
 		uint8_t b = bits[at % 3];
 
-		flip(path, at, b);
+		fx_flip(path, at, b);
 		before = checksum(path);
 		if (fx_try_open())
 			fail_msg(
@@ -156,7 +135,7 @@ damage_inside_the_log_is_refused_and_left(void **state)
 		assert_non_null(strstr(fx.why, path));
 		assert_non_null(strstr(fx.why, "nothing was changed"));
 		assert_int_equal(checksum(path), before);
-		flip(path, at, b);
+		fx_flip(path, at, b);
 	}
 	fx_open();
 	assert_int_equal(readable(), FILLED);
@@ -177,7 +156,7 @@ a_log_is_never_shortened_by_a_damaged_length(void **state)
 	(void)state;
 	fill(true);
 	file_named(".log", path, sizeof(path));
-	size = file_size(path);
+	size = fx_file_size(path);
 	fd = open(path, O_RDONLY);
 	while (at + 7 < size && pread(fd, head, 7, at) == 7) {
 		memmove(last, last + 1, sizeof(last) - sizeof(last[0]));
@@ -187,11 +166,11 @@ a_log_is_never_shortened_by_a_damaged_length(void **state)
 			at += 32768 - at % 32768;
 	}
 	close(fd);
-	flip(path, last[0] + 5, 0x7f);
+	fx_flip(path, last[0] + 5, 0x7f);
 	assert_false(fx_try_open());
 	assert_non_null(strstr(fx.why, path));
-	assert_int_equal(file_size(path), size);
-	flip(path, last[0] + 5, 0x7f);
+	assert_int_equal(fx_file_size(path), size);
+	fx_flip(path, last[0] + 5, 0x7f);
 	fx_open();
 	assert_int_equal(readable(), FILLED);
 }
@@ -224,7 +203,7 @@ a_half_written_last_batch_takes_only_itself(void **state)
 	(void)state;
 	fill(true);
 	file_named(".log", path, sizeof(path));
-	assert_int_equal(truncate(path, file_size(path) - 100), 0);
+	assert_int_equal(truncate(path, fx_file_size(path) - 100), 0);
 	fx_open();
 	assert_int_equal(readable(), FILLED - 1);
 	/* what was minted is computed again all the same */
@@ -241,7 +220,7 @@ a_second_crash_after_a_torn_tail_is_survived(void **state)
 	(void)state;
 	fill(true);
 	file_named(".log", path, sizeof(path));
-	assert_int_equal(truncate(path, file_size(path) - 100), 0);
+	assert_int_equal(truncate(path, fx_file_size(path) - 100), 0);
 	fill(true);
 	fx_open();
 	assert_int_equal(readable(), FILLED);
@@ -251,24 +230,8 @@ a_second_crash_after_a_torn_tail_is_survived(void **state)
 static void
 make_large_table(char *path, size_t size)
 {
-	char name[512];
-	DIR *d;
-	struct dirent *e;
-	long best = 0;
-
 	fill(false);
-	d = opendir(fx.path);
-	while ((e = readdir(d)) != NULL) {
-		if (strstr(e->d_name, ".sst") == NULL)
-			continue;
-		snprintf(name, sizeof(name), "%s/%s", fx.path, e->d_name);
-		if (file_size(name) > best) {
-			best = file_size(name);
-			snprintf(path, size, "%s", name);
-		}
-	}
-	closedir(d);
-	assert_true(best > 50000);
+	assert_true(fx_largest_table(path, size) > 50000);
 }
 
 static void
@@ -282,8 +245,8 @@ a_damaged_table_is_left_and_the_rest_served(void **state)
 
 	(void)state;
 	make_large_table(path, sizeof(path));
-	size = file_size(path);
-	flip(path, size / 2, 0x10);
+	size = fx_file_size(path);
+	fx_flip(path, size / 2, 0x10);
 	before = checksum(path);
 	fx_open();
 	assert_in_range(readable(), FILLED / 2, FILLED - 1);
@@ -297,6 +260,11 @@ a_damaged_table_is_left_and_the_rest_served(void **state)
 	assert_true(fx_proves("alice", "<new@x>", m.certifier));
 	fx_close();
 	assert_int_equal(checksum(path), before);
+	fx_open();
+	for (int i = 0; i < FILLED; i++)
+		assert_int_equal(
+		    fx_settle_again("alice", &filled[i], "<again@x>", "Q"),
+		    KEEPER_OK);
 }
 
 /* Its index, filter, properties: the table is lost, the vault is not. */
@@ -311,9 +279,9 @@ a_table_that_cannot_be_opened_stops_nothing_else(void **state)
 
 	(void)state;
 	make_large_table(path, sizeof(path));
-	size = file_size(path);
+	size = fx_file_size(path);
 	for (size_t i = 0; i < 4; i++) {
-		flip(path, size - from_end[i], 0x10);
+		fx_flip(path, size - from_end[i], 0x10);
 		before = checksum(path);
 		fx_open();
 		assert_int_equal(readable(), i == 0 ? FILLED : 0);
@@ -323,7 +291,7 @@ a_table_that_cannot_be_opened_stops_nothing_else(void **state)
 		assert_int_equal(fx_settle("alice", &m, "<new@x>"), KEEPER_OK);
 		fx_close();
 		assert_int_equal(checksum(path), before);
-		flip(path, size - from_end[i], 0x10);
+		fx_flip(path, size - from_end[i], 0x10);
 	}
 	fx_open();
 	assert_int_equal(readable(), FILLED);

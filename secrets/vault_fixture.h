@@ -5,6 +5,8 @@
 #ifndef SECRETS_VAULT_FIXTURE_H
 #define SECRETS_VAULT_FIXTURE_H
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -256,6 +258,23 @@ fx_settle(const char *account, const struct minted *m, const char *id)
 	return fx_settle_as(&r);
 }
 
+/* Sent again under a queue id, as where its answer was late. */
+static uint8_t
+fx_settle_again(const char *account, const struct minted *m, const char *id,
+    const char *queue_id)
+{
+	struct mail_record r = fx_record(account, m, id);
+	struct wire_out body = { 0 };
+
+	r.queue_id = fx_text(queue_id);
+	wire_begin(&body);
+	mail_record_put(&body, &r);
+	assert_int_equal(fx_ask(vault_settle_again, &body), 0);
+	wire_free(&body);
+	assert_int_equal(fx.type, MSG_SETTLED);
+	return fx.answer.data[0];
+}
+
 static void
 fx_describe(const struct mail_record *r)
 {
@@ -387,6 +406,49 @@ fx_list(const char *account)
 		.limit = LIST_LIMIT_MAX };
 
 	return fx_list_as(&q, NULL, 0);
+}
+
+static long
+fx_file_size(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return (long)st.st_size;
+}
+
+static void
+fx_flip(const char *path, long at, uint8_t bits)
+{
+	int fd = open(path, O_RDWR);
+	uint8_t octet;
+
+	assert_int_equal(pread(fd, &octet, 1, at), 1);
+	octet ^= bits;
+	assert_int_equal(pwrite(fd, &octet, 1, at), 1);
+	close(fd);
+}
+
+/* The size and the path of the closed vault's largest table. */
+static long
+fx_largest_table(char *path, size_t size)
+{
+	char name[512];
+	DIR *d = opendir(fx.path);
+	struct dirent *e;
+	long best = 0;
+
+	while ((e = readdir(d)) != NULL) {
+		if (strstr(e->d_name, ".sst") == NULL)
+			continue;
+		snprintf(name, sizeof(name), "%s/%s", fx.path, e->d_name);
+		if (fx_file_size(name) > best) {
+			best = fx_file_size(name);
+			snprintf(path, size, "%s", name);
+		}
+	}
+	closedir(d);
+	return best;
 }
 
 /*

@@ -19,6 +19,7 @@
 #include "secrets/tickets.h"
 #include "secrets/timeline.h"
 #include "secrets/vault.h"
+#include "secrets/walk.h"
 
 struct described;
 struct described_asker;
@@ -28,7 +29,9 @@ LIST_HEAD(described_askers, described_asker);
 
 #define DESCRIBED_CHAINS 1024
 
-/* Work that goes in slices: listings and searches. */
+#define SLOW_PER_ACCOUNT 8 /* of its user's */
+
+/* Work that goes in slices: listings, searches, feeds. */
 struct slow {
 	TAILQ_ENTRY(slow) next;
 	struct vault *vault;
@@ -49,6 +52,27 @@ struct described_set {
 	bool writing;	  /* in slices */
 };
 
+/* Where the claims of settled messages are. */
+enum claims_state {
+	CLAIMS_IN_RECORDS, /* no feed has come */
+	CLAIMS_MAKING,	   /* those of earlier messages; each new one has it */
+	CLAIMS_KEPT	   /* all have a row */
+};
+
+struct claims {
+	struct group_waiter waiter; /* first */
+	struct slow slow;
+	enum claims_state state;
+	bool running;		 /* they are being made */
+	uint64_t number;	 /* of the next account */
+	uint64_t from;		 /* the first that is not durable */
+	struct account *account; /* held; or NULL */
+	struct walk walk;	 /* through its messages */
+	unsigned unwritten;	 /* put since the last commit */
+	uint64_t lost;		 /* of the group, when it began */
+	bool failed;		 /* something could not be read */
+};
+
 struct feed_job;
 TAILQ_HEAD(feed_list, feed_job);
 
@@ -67,6 +91,7 @@ struct vault {
 	struct described_set described;
 	struct slow_list slow;
 	size_t slow_count;
+	struct claims claims;
 	struct feed_list feeds; /* the first is under way */
 	size_t feed_count;
 	size_t tracks; /* under way */
@@ -80,6 +105,7 @@ struct vault {
 	bool remember_subject;
 	bool writable; /* as this turn found it */
 	bool writable_known;
+	bool facts_due; /* it was opened on a full disk */
 	bool open;
 	uint64_t reserving; /* reservation in the group; 0: none */
 	struct group_waiter reservation;
@@ -122,6 +148,8 @@ bool vault_is_writable(struct vault *);
 uint8_t vault_status_of(enum store_status);
 /* The youngest day there is below day, or 0. */
 uint32_t vault_day_below(const struct vault *, uint32_t day);
+/* Put what an older Waybill, and the keeper without a key, must know. */
+void vault_put_facts(struct vault *);
 /* Put the time that is reserved, and whether the clock is in doubt. */
 void vault_put_clock(struct vault *, uint64_t reserved);
 /* Put the time's next reservation into the group, if it is due. */
@@ -160,12 +188,28 @@ void settle_described(
 int record_certifier(const struct account *, const struct mail_record *,
     struct octets secret, uint8_t certifier[CERTIFIER_LEN])
     __attribute__((warn_unused_result));
+/*
+ * The mail in a settled record, which it points into; mail_record_free() in
+ * any case. Returns 0 or -1.
+ */
+int record_mail(const struct record *, struct mail_record *)
+    __attribute__((warn_unused_result));
 /* Do two texts of an ENVID (xtext) mean the same (RFC 3464 2.2.1)? */
 bool record_has_envid(const struct mail_record *, struct octets envid);
 /* The hash by which (ENVID, B) find a message with an ENVID of its client. */
 int record_hash_certifier(const struct vault *, struct octets envid,
     const uint8_t certifier[CERTIFIER_LEN], uint8_t hash[SEAL_HASH_LEN])
     __attribute__((warn_unused_result));
+
+/*
+ * claims.c: has each settled message the row of its claim? If not, they are
+ * being put from now on.
+ */
+bool claims_ready(struct vault *);
+/* The fact in STORE_META that an earlier run put them. */
+#define CLAIMS_KEPT_KEY "queue-ids"
+/* Leave off: the vault is closed. */
+void claims_stop(struct vault *);
 
 /* slow.c */
 void slow_start(struct vault *, struct slow *, void (*step)(struct slow *));

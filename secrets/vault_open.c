@@ -14,7 +14,7 @@
 #include "common/log.h"
 #include "secrets/vault_inside.h"
 
-#define FORMAT	      "1"
+#define FORMAT	      "2" /* records have claims; "1" is read */
 #define MASTER_PREFIX "master/"
 #define NUMBERS_DONE  "accounts-by-number"
 #define SECRET_KEY    "vault-secret"
@@ -123,8 +123,8 @@ masters_check(struct opening *o)
 }
 
 /* The newest key is about to seal: from now on it is needed. */
-static void
-master_put(struct vault *v)
+void
+vault_put_facts(struct vault *v)
 {
 	const struct masterkey *k = masterkeys_newest(&v->keys);
 	uint8_t key[sizeof(MASTER_PREFIX) + MASTERKEY_ID_LEN];
@@ -134,6 +134,7 @@ master_put(struct vault *v)
 	memcpy(key + len, k->id, MASTERKEY_ID_LEN);
 	group_put(&v->group, STORE_META,
 	    (struct octets){ key, len + MASTERKEY_ID_LEN }, text(k->name));
+	group_put(&v->group, STORE_META, text("format"), text(FORMAT));
 }
 
 /* From the vault's own secret come the key of ENVIDs and that of indexes. */
@@ -169,7 +170,6 @@ secret_make(struct opening *o)
 		snprintf(o->why, o->size, "no random octets or no AES");
 		return -1;
 	}
-	group_put(&v->group, STORE_META, text("format"), text(FORMAT));
 	group_put(&v->group, STORE_META, text(SECRET_KEY),
 	    (struct octets){ box, sizeof(box) });
 	return 0;
@@ -226,13 +226,17 @@ static int
 progress_read(struct opening *o)
 {
 	struct vault *v = o->vault;
-	struct fact next, clock, node;
+	struct fact next, clock, node, claims;
 	int has_next = fact_get(o, ACCOUNTS_NEXT_KEY, &next);
 	int has_clock = fact_get(o, "clock", &clock);
 	int has_node = fact_get(o, "node", &node);
+	int has_claims = fact_get(o, CLAIMS_KEPT_KEY, &claims);
 
-	if (has_next == -1 || has_clock == -1 || has_node == -1)
+	if (has_next == -1 || has_clock == -1 || has_node == -1 ||
+	    has_claims == -1)
 		return -1;
+	if (has_claims == 1)
+		v->claims.state = CLAIMS_KEPT;
 	if (has_node == 1 && node.len == 2)
 		v->node = (uint16_t)(node.value[0] << 8 | node.value[1]);
 	if (accounts_start(&v->accounts, &v->group, &v->keys,
@@ -293,7 +297,7 @@ meta_read(struct opening *o)
 	if (has_format == -1 || has_secret == -1 || masters_check(o) == -1)
 		return -1;
 	if (has_format == 1 &&
-	    (format.len != 1 || format.value[0] != FORMAT[0])) {
+	    (format.len != 1 || format.value[0] > FORMAT[0])) {
 		snprintf(o->why, o->size,
 		    "the vault was written by a newer Waybill; use that one");
 		return -1;
@@ -311,7 +315,7 @@ meta_read(struct opening *o)
 		    "empty; nothing was changed: put the keys back");
 		return -1;
 	}
-	master_put(o->vault);
+	vault_put_facts(o->vault);
 	if ((has_secret == 1 ? secret_open(o, &secret) : secret_make(o)) == -1)
 		return -1;
 	return progress_read(o);
@@ -378,6 +382,7 @@ open_all(struct opening *o, const struct vault_settings *set)
 	/* An old vault is served on a full disk, too. */
 	if (store_is_writable(v->store) || v->timeline.reserved == 0)
 		return first_commit(o);
+	v->facts_due = true;
 	return 0;
 }
 
@@ -444,6 +449,7 @@ vault_close(struct vault *v)
 	if (v == NULL)
 		return;
 	if (v->open) {
+		claims_stop(v);
 		described_write(v, 0, UINT64_MAX);
 		leave_clock(v);
 		do

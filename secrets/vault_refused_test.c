@@ -2,6 +2,7 @@
  * A vault without its keys or disk, or open elsewhere: what is wrong is named,
  * and nothing changes until it is right again.
  */
+#include "secrets/store.h"
 #include "secrets/vault_fixture.h"
 
 #include <fcntl.h>
@@ -178,6 +179,69 @@ a_full_disk_refuses_and_recovers(void **state)
 	assert_int_equal(fx_settle("alice", &m, "<2@x>"), KEEPER_OK);
 }
 
+static void
+put_done(void *arg, enum store_status status)
+{
+	(void)arg;
+	assert_int_equal(status, STORE_OK);
+}
+
+static void
+format_got(void *arg, enum store_status status, struct octets value)
+{
+	char *format = arg;
+
+	*format = status == STORE_OK && value.len == 1 ? (char)*value.data : 0;
+}
+
+/* The format that the closed vault has; with put, after it was made that. */
+static char
+format_of(const char *put)
+{
+	struct store_options options = { fx.path, 0 };
+	struct store *store = store_open(&options, fx.why, sizeof(fx.why));
+	struct store_batch *batch;
+	char format;
+
+	assert_non_null(store);
+	if (put != NULL) {
+		batch = store_batch_new(store);
+		store_batch_put(
+		    batch, STORE_META, fx_text("format"), fx_text(put));
+		store_submit(store, batch, put_done, NULL);
+	}
+	store_get(store, STORE_META, fx_text("format"), format_got, &format);
+	store_close(store);
+	return format;
+}
+
+/* An older Waybill must know, before there is what it cannot read. */
+static void
+an_older_vault_is_marked_before_it_is_written(void **state)
+{
+	struct minted m;
+
+	(void)state;
+	fx_open();
+	m = fx_mint("alice");
+	fx_close();
+	assert_int_equal(format_of("1"), '1');
+	fx.settings.min_free = INT64_MAX;
+	fx_open();
+	assert_int_equal(fx_settle("alice", &m, "<1@x>"), KEEPER_UNAVAILABLE);
+	fx_close();
+	assert_int_equal(format_of(NULL), '1');
+	fx_open();
+	fx.settings.min_free = 0;
+	vault_set(fx.vault, &fx.settings);
+	assert_int_equal(fx_settle("alice", &m, "<1@x>"), KEEPER_OK);
+	fx_close();
+	assert_int_equal(format_of(NULL), '2');
+	assert_int_equal(format_of("3"), '3');
+	assert_false(fx_try_open());
+	assert_non_null(strstr(fx.why, "newer Waybill"));
+}
+
 static int
 full_teardown(void **state)
 {
@@ -235,6 +299,9 @@ main(int argc, char **argv)
 		CASE(an_unwritable_directory_is_named),
 		cmocka_unit_test_setup_teardown(
 		    a_full_disk_refuses_and_recovers, fx_setup, full_teardown),
+		cmocka_unit_test_setup_teardown(
+		    an_older_vault_is_marked_before_it_is_written, fx_setup,
+		    fx_teardown),
 	};
 
 	if (argc == 5)

@@ -312,8 +312,8 @@ start_timers(void)
 }
 
 /*
- * All that waits in one turn is committed together and answered; listings
- * get what is left, a millisecond a turn.
+ * All that waits in one turn is committed together and answered; what takes
+ * long gets what is left, a millisecond a turn.
  */
 static void
 serve(void)

@@ -35,7 +35,7 @@ MESSAGES = {"CHILD_START": 1, "CHILD_READY": 2, "CHILD_DRAIN": 3,
             "MINT": 60, "MINTED": 61, "DESCRIBE": 62, "SETTLE": 63,
             "SETTLED": 64, "FORGET": 65, "LIST": 66, "LISTED": 67,
             "SHOW": 68, "SHOWN": 69, "TOKEN": 70, "TOKEN_IS": 71,
-            "REVOKE": 72, "REVOKED": 73, "EVENTS": 80, "EVENTS_ARE": 81,
+            "REVOKE": 72, "REVOKED": 73, "SETTLE_AGAIN": 74, "EVENTS": 80, "EVENTS_ARE": 81,
             "STATUS": 82, "STATUS_IS": 83}
 OK, REFUSED, LIMITED, UNAVAILABLE, NOT_FOUND, NO_SECRET = range(6)
 UNKNOWN, ACCEPTED = range(2)
@@ -121,7 +121,7 @@ def mint_body(ticket, envid="", certifier=None, untracked=0, timeout=0):
 
 
 def record_body(ticket, minted, message_id="<1@x>", outcome=ACCEPTED,
-                flags=MTRK_SENT | ENVID_SENT, envid=None):
+                flags=MTRK_SENT | ENVID_SENT, envid=None, queue_id="4XyZ"):
     recipients = [("bob@example.org", 250, "Ok"),
                   ("eve@example.org", 250, "Ok")]
     return (ticket + minted.handle + octets(envid or minted.envid)
@@ -131,7 +131,7 @@ def record_body(ticket, minted, message_id="<1@x>", outcome=ACCEPTED,
             + octets("alice@example.com") + octets(message_id)
             + octets("a subject") + struct.pack(">Q", 1234) + octets("main")
             + struct.pack(">H", 250) + octets("2.0.0 Ok: queued as 4XyZ")
-            + octets("4XyZ") + struct.pack(">I", len(recipients))
+            + octets(queue_id) + struct.pack(">I", len(recipients))
             + b"".join(octets(a) + struct.pack(">H", code) + octets(reply)
                        for a, code, reply in recipients))
 

@@ -38,9 +38,16 @@ def settled(keeper, account="alice", message_id="<1@x>"):
     return minted
 
 
+def feeding(keeper):
+    """A feed that is answered: a vault's first is told to come again."""
+    feed = keeper.connect(FEED)
+    wait_until(lambda: feed.feed(status_item("none", 1)) == [UNKNOWN_ID], 30)
+    return feed
+
+
 def test_events_reach_their_user_and_who_tracks(keeper):
     minted = settled(keeper)
-    feed, asker = keeper.connect(FEED), keeper.connect()
+    feed, asker = feeding(keeper), keeper.connect()
     when = now()
     items = [status_item("4XyZ", when, action=DELAYED, text="later"),
              join_item("4XyZ", "5ABC", when + 1),
@@ -99,10 +106,25 @@ def test_a_wrong_body_ends_the_channel(keeper, door, kind, good):
     assert not asker.is_ended()
 
 
+def test_killed_while_it_gathers_queue_ids_it_gathers_them_again(keeper):
+    asker = keeper.connect()
+    for number in range(500):
+        minted = asker.mint(keeper.ticket("alice"))
+        assert asker.settle(keeper.record(
+            "alice", minted, message_id=f"<{number}@x>",
+            queue_id=f"Q{number}")) == OK
+    keeper.connect(FEED).send("EVENTS", octets("main") + struct.pack(">H", 0))
+    keeper.kill()
+    keeper.start()
+    items = [status_item(f"Q{number}", now() + 1000, action=RELAYED)
+             for number in range(500)]
+    assert feeding(keeper).feed(*items) == [STORED] * 500
+
+
 def feed_until_gone(keeper, start, seen):
     """One event after the other; note the time of each that was stored."""
     try:
-        feed = keeper.connect(FEED)
+        feed = feeding(keeper)
         for number in range(start, start + 10000):
             if feed.feed(status_item("4XyZ", number)) == [STORED]:
                 seen.append(number)
@@ -132,7 +154,7 @@ def test_killed_under_load_no_event_is_lost_or_doubled(keeper):
 
 def test_feeding_does_not_hold_mints_up(keeper):
     settled(keeper)
-    feed, asker = keeper.connect(FEED), keeper.connect()
+    feed, asker = feeding(keeper), keeper.connect()
     asker.mint(keeper.ticket("alice"))
     body = octets("main") + struct.pack(">H", 1000) + b"".join(
         status_item(f"unknown{i}", now()) for i in range(1000))
@@ -150,7 +172,7 @@ def test_feeding_does_not_hold_mints_up(keeper):
 
 
 def test_too_many_feeds_at_once_are_put_off(keeper):
-    feed = keeper.connect(FEED)
+    feed = feeding(keeper)
     body = octets("main") + struct.pack(">H", 1) + status_item("4XyZ", now())
     batch = b"".join(frame("EVENTS", i + 1, body) for i in range(400))
     feed.socket.sendall(batch)
@@ -160,7 +182,7 @@ def test_too_many_feeds_at_once_are_put_off(keeper):
 
 def test_nothing_of_an_event_is_readable_in_the_vault(keeper):
     settled(keeper)
-    feed = keeper.connect(FEED)
+    feed = feeding(keeper)
     assert feed.feed(status_item("4XyZ", now(), action=DELIVERED,
                                  to="hidden@example.org",
                                  text="told in secret")) == [STORED]
