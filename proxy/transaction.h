@@ -76,7 +76,7 @@ struct transaction {
 
 /* Keeps a copy of args; parses nothing. Never NULL. */
 struct transaction *transaction_new(const char *args, size_t len);
-/* The message begins: its body, nothing in it. */
+/* The message begins: its body, for message_begin() to fill. */
 struct transaction_body *transaction_begin_body(struct transaction *);
 /* The next RCPT goes to the MSA. */
 void transaction_add_rcpt(struct transaction *, const char *, size_t len);

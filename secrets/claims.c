@@ -31,17 +31,22 @@ claims_pause(struct claims *c)
 	    "log waits");
 }
 
+/* Was it committed, and is it still wanted? */
+static bool
+claims_go_on(struct claims *c, enum store_status status)
+{
+	if (c->running && status != STORE_OK)
+		claims_pause(c);
+	return c->running;
+}
+
 static void
 claims_kept(struct group_waiter *w, enum store_status status)
 {
 	struct claims *c = (struct claims *)(void *)w;
 
-	if (!c->running)
+	if (!claims_go_on(c, status))
 		return;
-	if (status != STORE_OK) {
-		claims_pause(c);
-		return;
-	}
 	claims_rest(c);
 	c->state = CLAIMS_KEPT;
 	log_info("queue-ids",
@@ -54,12 +59,8 @@ claims_durable(struct group_waiter *w, enum store_status status)
 {
 	struct claims *c = (struct claims *)(void *)w;
 
-	if (!c->running)
+	if (!claims_go_on(c, status))
 		return;
-	if (status != STORE_OK) {
-		claims_pause(c);
-		return;
-	}
 	c->slow.waiting = false;
 	c->unwritten = 0;
 	c->from = c->account == NULL ? c->number : c->number - 1;

@@ -29,7 +29,7 @@ LIST_HEAD(described_askers, described_asker);
 
 #define DESCRIBED_CHAINS 1024
 
-#define SLOW_PER_ACCOUNT 8 /* of its user's */
+#define SLOW_PER_ACCOUNT 8 /* that its user may have at once */
 
 /* Work that goes in slices: listings, searches, feeds. */
 struct slow {
@@ -148,7 +148,7 @@ bool vault_is_writable(struct vault *);
 uint8_t vault_status_of(enum store_status);
 /* The youngest day there is below day, or 0. */
 uint32_t vault_day_below(const struct vault *, uint32_t day);
-/* Put what an older Waybill, and the keeper without a key, must know. */
+/* Put the format, for an older Waybill, and the master key that is needed. */
 void vault_put_facts(struct vault *);
 /* Put the time that is reserved, and whether the clock is in doubt. */
 void vault_put_clock(struct vault *, uint64_t reserved);

@@ -122,7 +122,7 @@ masters_check(struct opening *o)
 	return o->missing ? -1 : 0;
 }
 
-/* The newest key is about to seal: from now on it is needed. */
+/* The newest key is about to seal, in this format: both are needed now. */
 void
 vault_put_facts(struct vault *v)
 {
