@@ -4,10 +4,15 @@
  */
 #include "common/wire.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { WIRE_FIRST_SIZE = 1024 }; /* room for most bodies and records */
+
+_Static_assert(WIRE_BODY_MAX % WIRE_FIRST_SIZE == 0 &&
+	(WIRE_BODY_MAX & (WIRE_BODY_MAX - 1)) == 0,
+    "doubled, the room of a body ends at the most one may have");
 
 int
 octets_compare(struct octets a, struct octets b)
@@ -38,12 +43,14 @@ wire_free(struct wire_out *out)
 
 /* Not realloc(): it would leave a copy of a secret in freed memory. */
 static bool
-grow(struct wire_out *out, size_t need)
+grow(struct wire_out *out, size_t more)
 {
 	size_t size = out->size > 0 ? out->size : WIRE_FIRST_SIZE;
 	uint8_t *data;
 
-	while (size < need)
+	if (more > WIRE_BODY_MAX - out->len)
+		return false;
+	while (size < out->len + more)
 		size *= 2;
 	if ((data = malloc(size)) == NULL)
 		return false;
@@ -57,15 +64,14 @@ grow(struct wire_out *out, size_t need)
 	return true;
 }
 
-static uint8_t *
+static inline uint8_t *
 reserve(struct wire_out *out, size_t len)
 {
 	uint8_t *place;
 
 	if (out->failed)
 		return NULL;
-	if (len > WIRE_BODY_MAX - out->len ||
-	    (out->len + len > out->size && !grow(out, out->len + len))) {
+	if (len > out->size - out->len && !grow(out, len)) {
 		out->failed = true;
 		return NULL;
 	}
@@ -74,15 +80,20 @@ reserve(struct wire_out *out, size_t len)
 	return place;
 }
 
-static void
+static inline void
+write_integer(uint8_t *place, uint64_t value, unsigned octets)
+{
+	value = htobe64(value << (64 - 8 * octets));
+	memcpy(place, &value, octets);
+}
+
+static inline void
 put_integer(struct wire_out *out, uint64_t value, unsigned octets)
 {
 	uint8_t *place = reserve(out, octets);
 
-	if (place == NULL)
-		return;
-	for (unsigned i = octets; i-- > 0; value >>= 8)
-		place[i] = (uint8_t)value;
+	if (place != NULL)
+		write_integer(place, value, octets);
 }
 
 void
@@ -121,12 +132,17 @@ wire_put_raw(struct wire_out *out, const void *data, size_t len)
 void
 wire_put_octets(struct wire_out *out, const void *data, size_t len)
 {
+	uint8_t *place;
+
 	if (len > WIRE_BODY_MAX) {
 		out->failed = true;
 		return;
 	}
-	wire_put_u32(out, (uint32_t)len);
-	wire_put_raw(out, data, len);
+	if ((place = reserve(out, 4 + len)) == NULL)
+		return;
+	write_integer(place, len, 4);
+	if (len > 0)
+		memcpy(place + 4, data, len);
 }
 
 void
@@ -145,7 +161,7 @@ wire_read(struct wire_in *in, const void *data, size_t len)
 	in->failed = false;
 }
 
-static const uint8_t *
+static inline const uint8_t *
 take(struct wire_in *in, size_t len)
 {
 	const uint8_t *place = in->next;
@@ -158,7 +174,7 @@ take(struct wire_in *in, size_t len)
 	return place;
 }
 
-static uint64_t
+static inline uint64_t
 get_integer(struct wire_in *in, unsigned octets)
 {
 	const uint8_t *place = take(in, octets);
@@ -166,9 +182,8 @@ get_integer(struct wire_in *in, unsigned octets)
 
 	if (place == NULL)
 		return 0;
-	for (unsigned i = 0; i < octets; i++)
-		value = value << 8 | place[i];
-	return value;
+	memcpy(&value, place, octets);
+	return be64toh(value) >> (64 - 8 * octets);
 }
 
 uint8_t
@@ -209,7 +224,7 @@ wire_get_raw(struct wire_in *in, void *out, size_t len)
 struct octets
 wire_get_octets(struct wire_in *in, size_t max)
 {
-	size_t len = wire_get_u32(in);
+	size_t len = get_integer(in, 4);
 	struct octets none = { NULL, 0 };
 	const uint8_t *place;
 

@@ -306,6 +306,9 @@ bodies_end_at_a_megabyte(void **state)
 	assert_false(out.failed);
 	wire_put_octets(&out, out.data, WIRE_BODY_MAX + 1UL);
 	assert_true(out.failed);
+	wire_begin(&out);
+	wire_put_octets(&out, out.data, WIRE_BODY_MAX - 3UL);
+	assert_true(out.failed);
 	wire_free(&out);
 }
 
