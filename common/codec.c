@@ -4,6 +4,10 @@
  */
 #include "common/codec.h"
 
+#include <string.h>
+
+#include "common/word.h"
+
 static const char alphabet_std[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				   "abcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char alphabet_url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -11,20 +15,30 @@ static const char alphabet_url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 static const char hex_upper[] = "0123456789ABCDEF";
 static const char hex_lower[] = "0123456789abcdef";
 
+static inline void
+encode_group(const uint8_t in[3], const char *alphabet, char out[4])
+{
+	out[0] = alphabet[in[0] >> 2];
+	out[1] = alphabet[(in[0] << 4 | in[1] >> 4) & 63];
+	out[2] = alphabet[(in[1] << 2 | in[2] >> 6) & 63];
+	out[3] = alphabet[in[2] & 63];
+}
+
 static size_t
 encode(const uint8_t *in, size_t len, const char *alphabet, char *out)
 {
-	uint32_t acc = 0;
-	unsigned bits = 0;
+	uint8_t last[3] = { 0 };
+	char group[4];
 	size_t n = 0;
 
-	for (size_t i = 0; i < len; i++) {
-		acc = acc << 8 | in[i];
-		for (bits += 8; bits >= 6; bits -= 6)
-			out[n++] = alphabet[acc >> (bits - 6) & 63];
+	for (; len >= 3; in += 3, len -= 3, n += 4)
+		encode_group(in, alphabet, out + n);
+	if (len > 0) {
+		memcpy(last, in, len);
+		encode_group(last, alphabet, group);
+		memcpy(out + n, group, len + 1);
+		n += len + 1;
 	}
-	if (bits > 0)
-		out[n++] = alphabet[acc << (6 - bits) & 63];
 	out[n] = '\0';
 	return n;
 }
@@ -110,13 +124,33 @@ is_xchar(uint8_t c)
 	return c >= '!' && c <= '~' && c != '+' && c != '=';
 }
 
+/* How many octets, in whole words, stand for themselves in xtext. */
+static size_t
+xchar_words(const char *in, size_t len)
+{
+	size_t n = 0;
+	uint64_t w;
+
+	for (; len - n >= WORD_LEN; n += WORD_LEN) {
+		w = word_at(in + n);
+		if (!word_is_ascii(w) || word_below(w, '!') ||
+		    word_has(w, 0x7f) || word_has(w, '+') || word_has(w, '='))
+			break;
+	}
+	return n;
+}
+
 long
 codec_xtext_encode(const void *in, size_t len, char *out, size_t size)
 {
 	const uint8_t *p = in;
-	size_t n = 0;
+	size_t plain = xchar_words(in, len), n = plain;
 
-	for (size_t i = 0; i < len; i++) {
+	if (plain >= size)
+		return -1;
+	if (plain > 0)
+		memcpy(out, in, plain);
+	for (size_t i = plain; i < len; i++) {
 		size_t need = is_xchar(p[i]) ? 1 : 3;
 
 		if (n >= size || need >= size - n)
@@ -156,9 +190,12 @@ long
 codec_xtext_decode(const char *in, size_t len, void *out)
 {
 	uint8_t *p = out;
-	long n = 0;
+	size_t plain = xchar_words(in, len);
+	long n = (long)plain;
 
-	for (size_t i = 0; i < len; i++) {
+	if (plain > 0)
+		memcpy(p, in, plain);
+	for (size_t i = plain; i < len; i++) {
 		int hi, lo;
 
 		if (is_xchar((uint8_t)in[i])) {
@@ -226,7 +263,9 @@ codec_is_utf8(const void *in, size_t len)
 	const uint8_t *p = in;
 
 	while (len > 0) {
-		size_t n = utf8_char(p, len);
+		size_t n = len >= WORD_LEN && word_is_ascii(word_at(p))
+		    ? WORD_LEN
+		    : utf8_char(p, len);
 
 		if (n == 0)
 			return false;
@@ -234,4 +273,31 @@ codec_is_utf8(const void *in, size_t len)
 		len -= n;
 	}
 	return true;
+}
+
+static bool
+is_control(uint8_t c)
+{
+	return c < ' ' || c == 0x7f;
+}
+
+bool
+codec_has_control(const void *in, size_t len)
+{
+	const uint8_t *p = in;
+	uint64_t w;
+
+	for (; len >= WORD_LEN; p += WORD_LEN, len -= WORD_LEN) {
+		w = word_at(p);
+		if (word_is_ascii(w) && !word_below(w, ' ') &&
+		    !word_has(w, 0x7f))
+			continue;
+		for (size_t i = 0; i < WORD_LEN; i++)
+			if (is_control(p[i]))
+				return true;
+	}
+	while (len > 0)
+		if (is_control(p[--len]))
+			return true;
+	return false;
 }

@@ -52,5 +52,7 @@ int codec_hex_value(char digit);
 
 /* Is the text well-formed UTF-8 (RFC 3629: shortest forms, no surrogates)? */
 bool codec_is_utf8(const void *in, size_t len);
+/* Is a control character of ASCII in it: 0 to 31, or 127? */
+bool codec_has_control(const void *in, size_t len);
 
 #endif

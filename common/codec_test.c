@@ -260,6 +260,56 @@ only_well_formed_utf8_passes(void **state)
 		    utf8_cases[i].ok);
 }
 
+/* All but the octet at `at` are '~', which stands for itself. */
+static void
+check_xtext(char *text, size_t at, size_t len)
+{
+	uint8_t octet = (uint8_t)text[at];
+	bool plain = octet > ' ' && octet < 127 && octet != '+' && octet != '=';
+	char out[32], back[32];
+	long want = (long)len + (plain ? 0 : 2);
+
+	memset(text, '~', len);
+	text[at] = (char)octet;
+	assert_int_equal(codec_xtext_encode(text, len, out, sizeof(out)), want);
+	assert_int_equal(codec_xtext_encode(text, len, out, (size_t)want), -1);
+	assert_int_equal(
+	    codec_xtext_encode(text, len, out, (size_t)want + 1), want);
+	assert_int_equal(codec_xtext_decode(out, (size_t)want, back), len);
+	assert_memory_equal(back, text, len);
+	/* "~~" behind a '+' is no hexadecimal. */
+	assert_int_equal(
+	    codec_xtext_decode(text, len, back), plain ? (long)len : -1);
+}
+
+/* Text is looked at eight octets at a time: what counts may stand anywhere. */
+static void
+each_octet_counts_wherever_it_stands(void **state)
+{
+	char text[24];
+
+	(void)state;
+	for (size_t len = 1; len < sizeof(text); len++)
+		for (size_t at = 0; at < len; at++)
+			for (unsigned octet = 0; octet < 256; octet++) {
+				memset(text, at % 2 == 0 ? ' ' : '~', len);
+				text[at] = (char)octet;
+				assert_int_equal(codec_has_control(text, len),
+				    octet < 32 || octet == 127);
+				assert_int_equal(
+				    codec_is_utf8(text, len), octet < 128);
+				check_xtext(text, at, len);
+			}
+	memcpy(text,
+	    "1234567\xc3\xa4\xe2\x82\xac"
+	    "890123456\x7f",
+	    22);
+	assert_true(codec_is_utf8(text, 22));
+	assert_true(codec_has_control(text, 22));
+	assert_false(codec_has_control(text, 21));
+	assert_false(codec_has_control(text, 0));
+}
+
 int
 main(void)
 {
@@ -273,6 +323,7 @@ main(void)
 		cmocka_unit_test(
 		    a_hexadecimal_digit_has_a_value_in_either_case),
 		cmocka_unit_test(only_well_formed_utf8_passes),
+		cmocka_unit_test(each_octet_counts_wherever_it_stands),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/word.h"
 #include "conf/conf.h"
 
 enum {
@@ -211,6 +212,13 @@ add_key(struct log_line *line, const char *key, size_t least)
 	return true;
 }
 
+static bool
+word_is_plain(uint64_t w)
+{
+	return word_is_ascii(w) && !word_below(w, '!') && !word_has(w, 0x7f) &&
+	    !word_has(w, '"') && !word_has(w, '=') && !word_has(w, '\\');
+}
+
 static size_t
 run_of(const bool table[256], const uint8_t *at, size_t len)
 {
@@ -221,14 +229,25 @@ run_of(const bool table[256], const uint8_t *at, size_t len)
 	return n;
 }
 
+/* Most values are: eight octets are looked at together, the last ones again. */
+static bool
+are_plain(const uint8_t *at, size_t len)
+{
+	if (len < WORD_LEN)
+		return run_of(is_plain, at, len) == len;
+	for (size_t n = 0; n < len - WORD_LEN; n += WORD_LEN)
+		if (!word_is_plain(word_at(at + n)))
+			return false;
+	return word_is_plain(word_at(at + len - WORD_LEN));
+}
+
 static void
 add_value(struct log_line *line, struct octets value)
 {
 	size_t len = value.len < LOG_VALUE_MAX ? value.len : LOG_VALUE_MAX;
 	size_t at = 0, n;
 
-	if (!logger.json && len > 0 &&
-	    run_of(is_plain, value.data, len) == len) {
+	if (!logger.json && len > 0 && are_plain(value.data, len)) {
 		add(line, (const char *)value.data, len);
 		return;
 	}

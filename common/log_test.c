@@ -172,6 +172,30 @@ text_of_peers_is_escaped(void **state)
 	}
 }
 
+/* Values are looked at eight octets at a time. */
+static void
+one_octet_anywhere_makes_a_value_quoted(void **state)
+{
+	struct log_line line;
+	char value[20];
+
+	(void)state;
+	start(CONF_LOG_TEXT, LOG_IS_INFO);
+	for (size_t at = 0; at < sizeof(value) - 1; at++)
+		for (unsigned octet = 1; octet < 256; octet++) {
+			bool plain = octet > ' ' && octet < 127 &&
+			    strchr("\"=\\", (int)octet) == NULL;
+
+			memset(value, at % 2 == 0 ? '!' : '~', sizeof(value));
+			value[sizeof(value) - 1] = '\0';
+			value[at] = (char)octet;
+			log_begin(&line, LOG_IS_INFO, "e");
+			log_text(&line, "v", value);
+			assert_int_equal(
+			    line.text[strlen("event=e v=")] == '"', !plain);
+		}
+}
+
 /* Wherever the line is full, what comes after it is left out. */
 static void
 a_line_is_full_at_any_octet(void **state)
@@ -409,6 +433,7 @@ main(void)
 		cmocka_unit_test(time_program_and_pid_stand_before_all),
 		cmocka_unit_test(session_stands_before_event_and_fields),
 		cmocka_unit_test(text_of_peers_is_escaped),
+		cmocka_unit_test(one_octet_anywhere_makes_a_value_quoted),
 		cmocka_unit_test(a_line_is_full_at_any_octet),
 		cmocka_unit_test(a_number_is_whole_or_left_out),
 		cmocka_unit_test(long_values_are_cut_and_long_lines_end_well),

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/codec.h"
 #include "common/log.h"
 #include "proxy/caps.h"
 #include "proxy/message.h"
@@ -62,15 +63,15 @@ command_reply(struct session *s, const char *reply)
 static bool
 command_octets_good(const char *line, size_t len)
 {
-	size_t i;
+	const char *tab;
 
-	for (i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)line[i];
-
-		if ((c < ' ' && c != '\t') || c == 127)
+	while ((tab = memchr(line, '\t', len)) != NULL) {
+		if (codec_has_control(line, (size_t)(tab - line)))
 			return false;
+		len -= (size_t)(tab + 1 - line);
+		line = tab + 1;
 	}
-	return true;
+	return !codec_has_control(line, len);
 }
 
 /* Pipelined behind a MAIL that was refused, it is no mistake to count. */

@@ -68,9 +68,7 @@ line_add_number(struct rewrite_line *line, uint64_t number)
 static long
 line_end(struct rewrite_line *line)
 {
-	for (size_t i = 0; i < line->len; i++)
-		if ((unsigned char)line->text[i] < ' ' || line->text[i] == 0x7f)
-			line->failed = true;
+	line->failed |= codec_has_control(line->text, line->len);
 	if (line->failed)
 		return -1;
 	memcpy(line->text + line->len, "\r\n", CRLF_LEN + 1);
