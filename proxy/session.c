@@ -30,6 +30,7 @@ struct state_rule {
 	    SESSION_BROKEN | SESSION_DATA_ASKED | SESSION_DATA |               \
 	    SESSION_DISCARD | SESSION_ENDED | SESSION_SETTLING)
 
+/* In the order of their bits. */
 static const struct state_rule state_rules[] = {
 	{ SESSION_CLEAR, "clear", 0 },
 	{ SESSION_SECURING, "securing", SESSION_CLEAR },
@@ -54,13 +55,12 @@ static const struct state_rule state_rules[] = {
 static const struct state_rule *
 session_rule(enum session_state state)
 {
-	size_t i;
+	size_t at = state == 0 ? 0 : (size_t)__builtin_ctz((unsigned)state);
 
-	for (i = 0; i < sizeof(state_rules) / sizeof(state_rules[0]); i++) {
-		if (state_rules[i].state == state)
-			return &state_rules[i];
-	}
-	fatal("session: no state %d", (int)state);
+	if (at >= sizeof(state_rules) / sizeof(state_rules[0]) ||
+	    state_rules[at].state != state)
+		fatal("session: no state %d", (int)state);
+	return &state_rules[at];
 }
 
 /* Exchanges have clocks of their own, and the delays are our doing. */
