@@ -213,7 +213,10 @@ record_close(const uint8_t seal_key[SEAL_KEY_LEN],
 	wire_put_octets(&plain, r->secret.data, r->secret.len);
 	wire_put_u64(&plain, r->claim.claimed);
 	wire_put_u64(&plain, r->claim.since);
-	wire_put_raw(&plain, r->body.data, r->body.len);
+	if (r->mail != NULL)
+		mail_body_put(&plain, r->mail);
+	else
+		wire_put_raw(&plain, r->body.data, r->body.len);
 	wire_begin(value);
 	wire_put_u8(value, VERSION);
 	wire_put_u8(value, (uint8_t)p->kind);
@@ -266,6 +269,7 @@ record_open(const uint8_t seal_key[SEAL_KEY_LEN], const struct record_sealed *s,
 		r->claim.claimed = wire_get_u64(&in);
 		r->claim.since = wire_get_u64(&in);
 	}
+	r->mail = NULL;
 	r->body.data = in.next;
 	r->body.len = in.failed ? 0 : (size_t)(in.end - in.next);
 	return in.failed ? -1 : 0;

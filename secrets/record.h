@@ -89,7 +89,8 @@ struct record {
 	bool settled;	      /* there is a body; else it is minted only */
 	struct octets secret; /* A, where it cannot be computed; or empty */
 	struct queue_claim claim;
-	struct octets body; /* of mail_body_put() */
+	struct octets body;		/* of mail_body_put() */
+	const struct mail_record *mail; /* or what it is to be made of */
 };
 
 /*

@@ -114,8 +114,10 @@ a_record_opens_only_in_its_place(void **state)
 	const uint8_t key[SEAL_KEY_LEN] = { 2 }, other[SEAL_KEY_LEN] = { 3 };
 	struct envid_parts p = { 1790000000000, 9, 1, 17, ENVID_RANDOM };
 	uint8_t handle[HANDLE_LEN] = { 4 }, moved[HANDLE_LEN] = { 5 };
-	struct record in = { true, text_octets("A"),
-		{ 1790000000123, 1790000000007 }, text_octets("body") };
+	struct record in = { .settled = true,
+		.secret = text_octets("A"),
+		.claim = { 1790000000123, 1790000000007 },
+		.body = text_octets("body") };
 	struct record r;
 	struct wire_out value = { 0 }, plain = { 0 };
 	struct record_sealed s = { handle, p, { NULL, 0 } };

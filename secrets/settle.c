@@ -96,20 +96,18 @@ static void
 settle_write(struct settle_job *s, struct octets secret)
 {
 	struct vault *v = s->job.vault;
-	struct wire_out body = { 0 }, value = { 0 };
-	struct record r = { .settled = true, .secret = secret };
-	int rc = -1;
+	struct wire_out value = { 0 };
+	struct record r = {
+		.settled = true, .secret = secret, .mail = &s->record
+	};
+	int rc;
 
 	settle_reduce(s);
 	if (s->claim.claimed == 0)
 		s->claim = queue_claim_now(v, &s->parts, s->record.time);
 	r.claim = s->claim;
-	wire_begin(&body);
-	mail_body_put(&body, &s->record);
-	r.body = (struct octets){ body.data, body.len };
-	if (!body.failed)
-		rc = record_close(s->job.account->seal, s->record.handle,
-		    &s->parts, &r, &value);
+	rc = record_close(
+	    s->job.account->seal, s->record.handle, &s->parts, &r, &value);
 	if (rc == 0)
 		rc = settle_index(s, secret);
 	if (rc == 0)
@@ -118,7 +116,6 @@ settle_write(struct settle_job *s, struct octets secret)
 		    (struct octets){ value.data, value.len });
 	if (rc == 0 && v->claims.state != CLAIMS_IN_RECORDS)
 		queue_claim_put(v, &s->parts, &s->record, &r.claim);
-	wire_free(&body);
 	wire_free(&value);
 	if (rc == -1) {
 		settle_end(s, KEEPER_UNAVAILABLE);
