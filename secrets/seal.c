@@ -3,6 +3,7 @@
  */
 #include "secrets/seal.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,28 +26,53 @@ struct derived {
 };
 
 /*
- * One context seals every box and one opens them: the keeper has one thread,
- * and OpenSSL looks an algorithm up by its name, and allocates, at each use
- * that is not kept. The key used last stays in it, beside the accounts' own.
+ * What seals and opens boxes: the keeper has one thread, and OpenSSL looks an
+ * algorithm up by its name, and allocates, at each use that is not kept; to
+ * take another key costs nearly as much as to seal a record. Each key has one
+ * place, by its first octet, and stays there until another one takes it, or the
+ * process ends, whoever else has wiped it.
  */
+#define SLOTS 64
+
+static struct slot {
+	EVP_CIPHER_CTX *ctx;
+	uint8_t key[SEAL_KEY_LEN];
+	bool keyed;
+} slots[2][SLOTS];
+
 static EVP_CIPHER_CTX *
 gcm_context(int closing)
 {
-	static EVP_CIPHER_CTX *contexts[2];
-	EVP_CIPHER_CTX *ctx = contexts[closing];
-	EVP_CIPHER *cipher;
+	EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 
-	if (ctx != NULL)
-		return ctx;
-	cipher = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
-	ctx = EVP_CIPHER_CTX_new();
-	if (ctx != NULL && cipher != NULL &&
-	    EVP_CipherInit_ex(ctx, cipher, NULL, NULL, NULL, closing) == 1)
-		contexts[closing] = ctx;
-	else
+	if (ctx == NULL || cipher == NULL ||
+	    EVP_CipherInit_ex(ctx, cipher, NULL, NULL, NULL, closing) != 1) {
 		EVP_CIPHER_CTX_free(ctx);
+		ctx = NULL;
+	}
 	EVP_CIPHER_free(cipher);
-	return contexts[closing];
+	return ctx;
+}
+
+/* A context with key and nonce, to close a box or to open one; or NULL. */
+static EVP_CIPHER_CTX *
+gcm_begin(int closing, const uint8_t *key, const uint8_t *nonce)
+{
+	struct slot *s = &slots[closing][key[0] % SLOTS];
+
+	if (s->ctx == NULL && (s->ctx = gcm_context(closing)) == NULL)
+		return NULL;
+	/* No outsider brings a key, so time tells of none. */
+	if (!s->keyed || memcmp(s->key, key, SEAL_KEY_LEN) != 0) {
+		s->keyed =
+		    EVP_CipherInit_ex(s->ctx, NULL, NULL, key, NULL, -1) == 1;
+		memcpy(s->key, key, SEAL_KEY_LEN);
+	}
+	if (!s->keyed ||
+	    EVP_CipherInit_ex(s->ctx, NULL, NULL, NULL, nonce, -1) != 1)
+		return NULL;
+	return s->ctx;
 }
 
 /* Random octets that everybody may see, drawn for many boxes at once. */
@@ -86,10 +112,9 @@ int
 seal_close(const uint8_t key[SEAL_KEY_LEN], struct octets with,
     struct octets plain, uint8_t *out)
 {
-	EVP_CIPHER_CTX *ctx = gcm_context(1);
+	EVP_CIPHER_CTX *ctx;
 
-	if (ctx == NULL || draw_nonce(out) == -1 ||
-	    EVP_EncryptInit_ex(ctx, NULL, NULL, key, out) != 1)
+	if (draw_nonce(out) == -1 || (ctx = gcm_begin(1, key, out)) == NULL)
 		return -1;
 	return gcm_close(ctx, with, plain, out + SEAL_NONCE_LEN);
 }
@@ -114,7 +139,7 @@ int
 seal_open(const uint8_t key[SEAL_KEY_LEN], struct octets with,
     struct octets box, uint8_t *out)
 {
-	EVP_CIPHER_CTX *ctx = gcm_context(0);
+	EVP_CIPHER_CTX *ctx;
 	struct octets text;
 	int rc = -1;
 
@@ -122,8 +147,7 @@ seal_open(const uint8_t key[SEAL_KEY_LEN], struct octets with,
 		return -1;
 	text.data = box.data + SEAL_NONCE_LEN;
 	text.len = box.len - SEAL_OVERHEAD;
-	if (ctx != NULL &&
-	    EVP_DecryptInit_ex(ctx, NULL, NULL, key, box.data) == 1)
+	if ((ctx = gcm_begin(0, key, box.data)) != NULL)
 		rc = gcm_open(ctx, with, text, out);
 	if (rc == -1)
 		OPENSSL_cleanse(out, text.len);
