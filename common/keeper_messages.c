@@ -41,7 +41,6 @@ mint_put(struct wire_out *out, const struct mint *mint)
 	wire_put_u8(out, mint->own_certifier);
 	wire_put_raw(out, mint->certifier, sizeof(mint->certifier));
 	wire_put_u32(out, mint->timeout);
-	wire_put_u8(out, mint->ahead);
 }
 
 void
@@ -53,7 +52,6 @@ mint_get(struct wire_in *in, struct mint *mint)
 	mint->own_certifier = get_flag(in);
 	wire_get_raw(in, mint->certifier, sizeof(mint->certifier));
 	mint->timeout = wire_get_u32(in);
-	mint->ahead = get_flag(in);
 }
 
 void

@@ -48,7 +48,6 @@ struct mint {
 	uint8_t own_certifier; /* 1: certifier is the client's B */
 	uint8_t certifier[CERTIFIER_LEN];
 	uint32_t timeout; /* with it, seconds; 0: none given */
-	uint8_t ahead;	  /* 1: of a message that may come */
 };
 
 struct minted {

@@ -45,10 +45,11 @@
 	M(62, DESCRIBE, 1048576,                                               \
 	    "struct mail_record, its outcome unknown; no answer")              \
 	M(63, SETTLE, 1048576, "struct mail_record")                           \
-	M(64, SETTLED, 1, "u8 status")                                         \
+	M(64, SETTLED, 1024,                                                   \
+	    "u8 status; to SETTLE_NEXT, where it is there, struct minted")     \
 	M(65, FORGET, 512,                                                     \
-	    "struct ticket, 16 octets handle, u8 1: asked ahead, and no MAIL " \
-	    "came; no answer")                                                 \
+	    "struct ticket, 16 octets handle, u8 1: it came with a settle, "   \
+	    "and no MAIL came; no answer")                                     \
 	M(66, LIST, 1024, "struct list_query")                                 \
 	M(67, LISTED, 1048576,                                                 \
 	    "u8 status, u8 more, u16 n, n of struct list_row")                 \
@@ -62,6 +63,9 @@
 	M(73, REVOKED, 1024, "struct revoke_answer")                           \
 	M(74, SETTLE_AGAIN, 1048576,                                           \
 	    "struct mail_record that was asked before; SETTLED answers")       \
+	M(75, SETTLE_NEXT, 1048576,                                            \
+	    "struct mail_record of a session that goes on; SETTLED answers, "  \
+	    "with the mint of its next message")                               \
 	/* feed, over the keeper's feed door: common/tracking_messages.h */    \
 	M(80, EVENTS, 1048576, "text: the MSA's name, u16 n, n of feed_item")  \
 	M(81, EVENTS_ARE, 65536, "u16 n, n of u8 enum feed_result")            \

@@ -35,6 +35,7 @@ struct keeper_settle {
 	uint64_t who; /* 0: nobody (any more) */
 	TAILQ_ENTRY(keeper_settle) next;
 	bool again; /* it was asked before, and may be stored */
+	bool go_on; /* the next mint is wanted with the first answer */
 	size_t len;
 	uint8_t body[];
 };
@@ -201,39 +202,16 @@ keeper_on_minted(void *arg, uint64_t who, unsigned type, struct wire_in *body)
 	k->answers->minted(k->arg, who, &minted);
 }
 
-static void
-keeper_on_minted_ahead(
-    void *arg, uint64_t who, unsigned type, struct wire_in *body)
-{
-	struct keeper *k = arg;
-	struct minted minted;
-
-	keeper_take_minted(k, type, body, &minted);
-	k->answers->minted_ahead(k->arg, who, &minted);
-}
-
-static bool
-keeper_ask_mint(struct keeper *k, const struct mint *mint,
-    link_answer_fn *answer, uint64_t who)
+bool
+keeper_mint(struct keeper *k, const struct mint *mint, uint64_t who)
 {
 	if (keeper_is_silent(k))
 		return false;
 	wire_begin(&k->body);
 	mint_put(&k->body, mint);
 	return link_ask(k->link, MSG_MINT, &k->body,
-		   (unsigned)k->conf->tracking.mint_timeout, answer, who) != 0;
-}
-
-bool
-keeper_mint(struct keeper *k, const struct mint *mint, uint64_t who)
-{
-	return keeper_ask_mint(k, mint, keeper_on_minted, who);
-}
-
-bool
-keeper_mint_ahead(struct keeper *k, const struct mint *mint, uint64_t who)
-{
-	return keeper_ask_mint(k, mint, keeper_on_minted_ahead, who);
+		   (unsigned)k->conf->tracking.mint_timeout, keeper_on_minted,
+		   who) != 0;
 }
 
 void
@@ -260,24 +238,44 @@ keeper_take_asked(struct keeper *k, uint64_t number)
 	return NULL;
 }
 
+/* A mint that nobody takes: its account is that of the record. */
+static void
+keeper_forget_next(
+    struct keeper *k, const struct keeper_settle *s, const struct minted *next)
+{
+	struct ticket ticket;
+	struct wire_in in;
+
+	wire_read(&in, s->body, s->len);
+	ticket_get(&in, &ticket);
+	keeper_forget_ahead(k, &ticket, next->handle);
+}
+
 /* Tell who waits, once: its reply passes whether or not it is stored. */
 static void
-keeper_settle_tell(struct keeper *k, struct keeper_settle *s, bool stored)
+keeper_settle_tell(struct keeper *k, struct keeper_settle *s, bool stored,
+    const struct minted *next)
 {
 	uint64_t who = s->who;
+	bool taken = false;
 
 	s->who = 0;
 	if (who != 0)
-		k->answers->settled(k->arg, who, stored);
+		taken = k->answers->settled(k->arg, who, stored, next);
+	if (!taken && next->status == KEEPER_OK)
+		keeper_forget_next(k, s, next);
 }
 
 /* Who waits would wait without end: a record that is unasked has no clock. */
 static void
 keeper_settle_later(struct keeper *k, struct keeper_settle *s)
 {
+	struct minted none = { .status = KEEPER_UNAVAILABLE };
+
+	s->go_on = false;
 	TAILQ_INSERT_TAIL(&k->unasked, s, next);
 	keeper_retry_later(k);
-	keeper_settle_tell(k, s, false);
+	keeper_settle_tell(k, s, false, &none);
 }
 
 static void
@@ -286,12 +284,15 @@ keeper_on_settled(
 {
 	struct keeper *k = arg;
 	struct keeper_settle *s = keeper_take_asked(k, number);
+	struct minted next = { .status = KEEPER_UNAVAILABLE };
 	uint8_t status = KEEPER_UNAVAILABLE;
 
 	if (s == NULL)
 		return;
 	if (type == MSG_SETTLED)
 		status = wire_get_u8(body);
+	if (type == MSG_SETTLED && s->go_on && body->next != body->end)
+		minted_get(body, &next);
 	if (!keeper_understood(k, type, MSG_SETTLED, body))
 		status = KEEPER_UNAVAILABLE;
 	if (status == KEEPER_UNAVAILABLE) {
@@ -303,7 +304,7 @@ keeper_on_settled(
 		    "the keeper refuses a record "
 		    "(status %u)",
 		    status);
-	keeper_settle_tell(k, s, status == KEEPER_OK);
+	keeper_settle_tell(k, s, status == KEEPER_OK, &next);
 	keeper_settle_done(k, s);
 	keeper_ask_again(k);
 }
@@ -312,12 +313,16 @@ keeper_on_settled(
 static bool
 keeper_ask_settle(struct keeper *k, struct keeper_settle *s)
 {
+	unsigned type = s->again ? MSG_SETTLE_AGAIN
+	    : s->go_on		 ? MSG_SETTLE_NEXT
+				 : MSG_SETTLE;
+
 	wire_begin(&k->body);
 	wire_put_raw(&k->body, s->body, s->len);
 	if (k->asked_octets + s->len <= SETTLES_ASKED_MAX &&
-	    link_ask(k->link, s->again ? MSG_SETTLE_AGAIN : MSG_SETTLE,
-		&k->body, (unsigned)k->conf->tracking.settle_timeout,
-		keeper_on_settled, s->number) != 0) {
+	    link_ask(k->link, type, &k->body,
+		(unsigned)k->conf->tracking.settle_timeout, keeper_on_settled,
+		s->number) != 0) {
 		s->again = true;
 		/* The newest are found first. */
 		TAILQ_INSERT_HEAD(&k->asked, s, next);
@@ -329,7 +334,8 @@ keeper_ask_settle(struct keeper *k, struct keeper_settle *s)
 }
 
 bool
-keeper_settle(struct keeper *k, const struct mail_record *record, uint64_t who)
+keeper_settle(struct keeper *k, const struct mail_record *record, uint64_t who,
+    bool go_on)
 {
 	struct keeper_settle *s;
 
@@ -343,6 +349,7 @@ keeper_settle(struct keeper *k, const struct mail_record *record, uint64_t who)
 	s->number = ++k->settle_next;
 	s->who = who;
 	s->again = false;
+	s->go_on = go_on;
 	s->len = k->body.len;
 	memcpy(s->body, k->body.data, s->len);
 	k->settle_count++;

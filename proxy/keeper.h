@@ -28,9 +28,12 @@ TAILQ_HEAD(keeper_settles, keeper_settle);
  */
 struct keeper_answers {
 	void (*minted)(void *arg, uint64_t who, const struct minted *);
-	void (*minted_ahead)(void *arg, uint64_t who, const struct minted *);
-	/* Stored, or given up waiting: the reply may pass either way. */
-	void (*settled)(void *arg, uint64_t who, bool stored);
+	/*
+	 * Stored, or given up waiting: the reply may pass either way. Was the
+	 * next mint taken? What is not is forgotten.
+	 */
+	bool (*settled)(
+	    void *arg, uint64_t who, bool stored, const struct minted *next);
 	/* body is behind the status; NULL unless status is KEEPER_OK. */
 	void (*listed)(
 	    void *arg, uint64_t who, enum keeper_status, struct wire_in *body);
@@ -68,24 +71,21 @@ void keeper_close(struct keeper *);
 bool keeper_mint(struct keeper *, const struct mint *, uint64_t who)
     __attribute__((warn_unused_result));
 
-/* The same, for a message that may come: minted_ahead() is told. */
-bool keeper_mint_ahead(struct keeper *, const struct mint *, uint64_t who)
-    __attribute__((warn_unused_result));
-
 /* The message is about to end; it is kept should we die before the reply. */
 void keeper_describe(struct keeper *, const struct mail_record *);
 
 /*
  * The MSA has taken the message, or its answer was lost. who is 0 where
- * nobody waits. Returns false where there is no room to remember it.
+ * nobody waits; go_on asks for the mint of the session's next message, too.
+ * Returns false where there is no room to remember it.
  */
-bool keeper_settle(struct keeper *, const struct mail_record *, uint64_t who)
-    __attribute__((warn_unused_result));
+bool keeper_settle(struct keeper *, const struct mail_record *, uint64_t who,
+    bool go_on) __attribute__((warn_unused_result));
 
 /* Nothing came of it (rule: only a 4xx, a 5xx or an unwritten end). */
 void keeper_forget(
     struct keeper *, const struct ticket *, const uint8_t handle[HANDLE_LEN]);
-/* It was asked ahead, and no MAIL came: it does not count as unfinished. */
+/* It came with a settle, and no MAIL came: it does not count as unfinished. */
 void keeper_forget_ahead(
     struct keeper *, const struct ticket *, const uint8_t handle[HANDLE_LEN]);
 

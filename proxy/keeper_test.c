@@ -35,6 +35,8 @@ static struct {
 	unsigned askers;
 	unsigned settles;
 	unsigned again; /* of them, those that said so */
+	unsigned next;	/* and those of sessions that go on */
+	unsigned forgotten;
 	uint8_t status;
 	unsigned malformed; /* answers still to be so */
 	struct door *door;
@@ -45,6 +47,8 @@ static struct {
 	unsigned stored;
 	unsigned given_up;
 	unsigned unminted;
+	bool goes_on; /* the session; and its next mint is taken: */
+	bool takes;
 } told;
 
 static int
@@ -72,6 +76,35 @@ answer_settle_again(struct asker *asker, uint64_t id, struct wire_in *body)
 }
 
 static int
+answer_settle_next(struct asker *asker, uint64_t id, struct wire_in *body)
+{
+	struct minted next = { .status = KEEPER_OK };
+	struct wire_out out = { 0 };
+
+	body->next = body->end;
+	there.next++;
+	wire_put_u8(&out, KEEPER_OK);
+	minted_put(&out, &next);
+	door_answer(asker->door, asker->number, id, MSG_SETTLED, &out);
+	wire_free(&out);
+	return 0;
+}
+
+static int
+answer_forget(struct asker *asker, uint64_t id, struct wire_in *body)
+{
+	struct ticket ticket;
+
+	(void)asker;
+	(void)id;
+	ticket_get(body, &ticket);
+	assert_string_equal(ticket.account, "alice");
+	body->next = body->end;
+	there.forgotten++;
+	return 0;
+}
+
+static int
 answer_mint(struct asker *asker, uint64_t id, struct wire_in *body)
 {
 	struct wire_out out = { 0 };
@@ -93,7 +126,9 @@ opened(struct asker *asker)
 
 static const struct door_rule rules[] = {
 	{ MSG_SETTLE, answer_settle },
+	{ MSG_SETTLE_NEXT, answer_settle_next },
 	{ MSG_SETTLE_AGAIN, answer_settle_again },
+	{ MSG_FORGET, answer_forget },
 	{ MSG_MINT, answer_mint },
 	{ 0, NULL },
 };
@@ -141,8 +176,8 @@ turns_until_stored(void)
 	assert_int_equal(keeper.settle_count, 0);
 }
 
-static void
-on_settled(void *arg, uint64_t who, bool stored)
+static bool
+on_settled(void *arg, uint64_t who, bool stored, const struct minted *next)
 {
 	(void)arg;
 	assert_int_not_equal(who, 0);
@@ -150,6 +185,7 @@ on_settled(void *arg, uint64_t who, bool stored)
 		told.stored++;
 	else
 		told.given_up++;
+	return next->status == KEEPER_OK && told.takes;
 }
 
 static void
@@ -168,11 +204,12 @@ static bool
 settle(uint64_t who, size_t octets)
 {
 	uint8_t *text = calloc(1, octets + 1);
-	struct mail_record record = { .subject = { text, octets } };
+	struct mail_record record = { .ticket = { .account = "alice" },
+		.subject = { text, octets } };
 	bool taken;
 
 	assert_non_null(text);
-	taken = keeper_settle(&keeper, &record, who);
+	taken = keeper_settle(&keeper, &record, who, told.goes_on);
 	free(text);
 	return taken;
 }
@@ -289,6 +326,39 @@ a_malformed_answer_ends_the_link_and_is_none(void **state)
 	assert_int_equal(there.malformed, 0);
 }
 
+/* Whose session is gone, or ended while the answer came, sends no other. */
+static void
+a_next_mint_that_nobody_takes_is_forgotten(void **state)
+{
+	(void)state;
+	keeper_comes();
+	told.goes_on = told.takes = true;
+	assert_true(settle(1, 100));
+	turns_until(&told.stored, 1);
+	told.takes = false;
+	assert_true(settle(2, 100));
+	turns_until(&there.forgotten, 1);
+	assert_true(settle(0, 100));
+	turns_until(&there.forgotten, 2);
+	assert_int_equal(there.next, 3);
+	assert_int_equal(there.settles, 0);
+	assert_int_equal(keeper.settle_count, 0);
+}
+
+/* It is only stored late, when its session has long gone on. */
+static void
+a_record_that_comes_late_brings_no_mint(void **state)
+{
+	(void)state;
+	told.goes_on = true;
+	assert_true(settle(1, 100));
+	turns_until(&told.given_up, 1);
+	keeper_comes();
+	turns_until_stored();
+	assert_int_equal(there.next, 0);
+	assert_int_equal(there.settles, 1);
+}
+
 int
 main(void)
 {
@@ -306,6 +376,11 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    a_malformed_answer_ends_the_link_and_is_none, setup,
 		    teardown),
+		cmocka_unit_test_setup_teardown(
+		    a_next_mint_that_nobody_takes_is_forgotten, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(
+		    a_record_that_comes_late_brings_no_mint, setup, teardown),
 	};
 	int failed;
 

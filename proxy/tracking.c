@@ -66,11 +66,11 @@ tracking_mint(struct session *s)
 		return false;
 	if (tracking_is_plain(s)) {
 		ahead_take(s);
-		if (s->mail->mint == MINT_DONE)
+		if (s->mail->mint == MINT_DONE) {
 			memcpy(s->mail->envid, s->mail->minted.envid,
 			    sizeof(s->mail->envid));
-		if (s->mail->mint != MINT_NONE)
-			return s->mail->mint == MINT_ASKED;
+			return false;
+		}
 	}
 	mint.untracked = !tracking_is_possible(p);
 	if ((p->given & PARAM_MTRK) != 0) {
@@ -246,17 +246,17 @@ bool
 tracking_settle(struct session *s, bool outcome_known)
 {
 	struct mail_record record;
-	/* Who brings ENVID or certifier is not expected to want ours next. */
-	bool asked, ahead = outcome_known && tracking_is_plain(s);
+	bool asked, go_on;
 
 	if (!tracking_is_on(s))
 		return false;
 	tracking_fill(s, &record);
 	record.outcome = outcome_known ? OUTCOME_ACCEPTED : OUTCOME_UNKNOWN;
-	asked = keeper_settle(&s->w->keeper, &record, s->id);
+	/* Who brings ENVID or certifier is not expected to want ours next. */
+	go_on = outcome_known && tracking_is_plain(s) && ahead_is_wanted(s);
+	s->sent_before = true;
+	asked = keeper_settle(&s->w->keeper, &record, s->id, go_on);
 	free(record.recipients);
-	if (ahead)
-		ahead_ask(s);
 	return asked;
 }
 
@@ -268,18 +268,22 @@ tracking_forget(struct session *s)
 		    &s->w->keeper, &s->ticket, s->mail->minted.handle);
 }
 
-static void
-tracking_on_settled(void *arg, uint64_t who, bool stored)
+static bool
+tracking_on_settled(
+    void *arg, uint64_t who, bool stored, const struct minted *next)
 {
 	struct session *s = session_find(arg, who);
+	bool taken;
 
-	if (s != NULL && s->state == SESSION_SETTLING)
-		message_finish(s, stored);
+	if (s == NULL || s->state != SESSION_SETTLING)
+		return false;
+	taken = next->status == KEEPER_OK && ahead_keep(s, next);
+	message_finish(s, stored);
+	return taken;
 }
 
 const struct keeper_answers tracking_answers = {
 	.minted = tracking_on_minted,
-	.minted_ahead = ahead_on_minted,
 	.settled = tracking_on_settled,
 	.listed = queries_listed,
 	.shown = queries_shown,

@@ -30,6 +30,12 @@ answer_settle(struct asker *asker, uint64_t id, struct wire_in *body)
 }
 
 static int
+answer_settle_next(struct asker *asker, uint64_t id, struct wire_in *body)
+{
+	return vault_settle_next(door_arg(asker), question(asker, id), body);
+}
+
+static int
 answer_settle_again(struct asker *asker, uint64_t id, struct wire_in *body)
 {
 	return vault_settle_again(door_arg(asker), question(asker, id), body);
@@ -81,6 +87,7 @@ const struct door_rule answers_to_proxy[] = {
 	{ MSG_MINT, answer_mint },
 	{ MSG_DESCRIBE, answer_describe },
 	{ MSG_SETTLE, answer_settle },
+	{ MSG_SETTLE_NEXT, answer_settle_next },
 	{ MSG_SETTLE_AGAIN, answer_settle_again },
 	{ MSG_FORGET, answer_forget },
 	{ MSG_LIST, answer_list },

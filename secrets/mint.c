@@ -107,6 +107,20 @@ mint_name(struct mint_job *m)
 	m->minted.timeout = (uint32_t)keep;
 }
 
+/* Draw its handle. Returns 0, or -1. */
+static int
+mint_draw(struct mint_job *m)
+{
+	struct vault *v = m->job.vault;
+	bool drawn = !m->mint.untracked && !m->mint.own_certifier;
+
+	m->parts.account = m->job.account->number;
+	m->parts.node = v->node;
+	m->parts.kind = v->random && drawn ? ENVID_RANDOM : ENVID_DERIVED;
+	return envid_draw(
+	    v->cipher, &v->timeline, vault_now(v), &m->parts, m->minted.handle);
+}
+
 /* The day of the message is there: certify, and wait where that is due. */
 static void
 mint_day(void *arg, enum store_status status)
@@ -138,30 +152,47 @@ mint_account(void *arg, struct account *account, enum store_status status)
 {
 	struct mint_job *m = arg;
 	struct vault *v = m->job.vault;
-	bool drawn = !m->mint.untracked && !m->mint.own_certifier;
-	uint64_t now = vault_now(v);
 
 	m->job.account = account;
-	if (account == NULL) {
+	if (account == NULL)
 		mint_end(m, vault_status_of(status));
-		return;
-	}
-	/* Half of the room is kept for messages that have come. */
-	if ((m->mint.ahead != 0 &&
-		account->unfinished >= v->mints_unfinished / 2) ||
-	    !accounts_begin(account, v->mints_unfinished, now)) {
+	else if (!accounts_begin(account, v->mints_unfinished, vault_now(v)))
 		mint_end(m, KEEPER_LIMITED);
-		return;
-	}
-	m->parts.account = account->number;
-	m->parts.node = v->node;
-	m->parts.kind = v->random && drawn ? ENVID_RANDOM : ENVID_DERIVED;
-	if (envid_draw(v->cipher, &v->timeline, now, &m->parts,
-		m->minted.handle) == -1) {
+	else if (mint_draw(m) == -1)
 		mint_end(m, KEEPER_UNAVAILABLE);
-		return;
+	else
+		store_day_make(
+		    v->store, record_day(m->parts.time), mint_day, m);
+}
+
+bool
+mint_next(struct vault *v, struct account *account, struct next_mint *next)
+{
+	struct mint_job m = { .job = { .vault = v, .account = account } };
+	bool made;
+
+	/*
+	 * Half of the room is for messages that have come; the one that is
+	 * being settled is still counted.
+	 */
+	if (!account->durable ||
+	    account->unfinished > v->mints_unfinished / 2 ||
+	    !accounts_begin(account, v->mints_unfinished, vault_now(v)))
+		return false;
+	made = mint_draw(&m) == 0 &&
+	    store_has_day(v->store, record_day(m.parts.time));
+	if (made) {
+		mint_name(&m);
+		made = mint_certify(&m) == 0;
 	}
-	store_day_make(v->store, record_day(m->parts.time), mint_day, m);
+	OPENSSL_cleanse(m.secret, sizeof(m.secret));
+	if (!made) {
+		accounts_ended(account);
+		return false;
+	}
+	next->minted = m.minted;
+	next->time = m.parts.time;
+	return true;
 }
 
 int

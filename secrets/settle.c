@@ -17,6 +17,9 @@ struct settle_job {
 	uint8_t key[RECORD_KEY_LEN];
 	bool again; /* it may be stored already */
 	struct queue_claim claim;
+	bool go_on; /* the session may send another */
+	bool has_next;
+	struct next_mint next;
 };
 
 static void
@@ -32,6 +35,8 @@ settle_end(struct settle_job *s, uint8_t status)
 	mail_record_free(&s->record);
 	wire_begin(&body);
 	wire_put_u8(&body, status);
+	if (s->has_next)
+		minted_put(&body, &s->next.minted);
 	job_answer(&s->job, MSG_SETTLED, &body);
 	wire_free(&body);
 }
@@ -40,9 +45,18 @@ static void
 settle_durable(struct group_waiter *w, enum store_status status)
 {
 	struct settle_job *s = (struct settle_job *)(void *)w;
+	struct vault *v = s->job.vault;
 
 	if (status == STORE_OK)
 		accounts_ended(s->job.account);
+	/* What leaves is covered, as a mint that was asked for is. */
+	if (s->has_next &&
+	    (status != STORE_OK ||
+		!timeline_covers(&v->timeline, s->next.time))) {
+		accounts_ended(s->job.account);
+		s->has_next = false;
+	}
+	v->mints += s->has_next;
 	settle_end(s, vault_status_of(status));
 }
 
@@ -121,6 +135,7 @@ settle_write(struct settle_job *s, struct octets secret)
 		settle_end(s, KEEPER_UNAVAILABLE);
 		return;
 	}
+	s->has_next = s->go_on && mint_next(v, s->job.account, &s->next);
 	s->job.waiter.done = settle_durable;
 	group_wait(&v->group, &s->job.waiter);
 }
@@ -249,15 +264,18 @@ settle_read(struct vault *v, struct question from, struct wire_in *body)
 	return NULL;
 }
 
+enum settle_kind { SETTLE_LAST, SETTLE_NEXT, SETTLE_AGAIN };
+
 static int
-settle_asked(
-    struct vault *v, struct question from, struct wire_in *body, bool again)
+settle_asked(struct vault *v, struct question from, struct wire_in *body,
+    enum settle_kind kind)
 {
 	struct settle_job *s = settle_read(v, from, body);
 
 	if (s == NULL)
 		return -1;
-	s->again = again;
+	s->again = kind == SETTLE_AGAIN;
+	s->go_on = kind == SETTLE_NEXT;
 	if (vault_knows(v, &s->record.ticket))
 		settle_begin(s);
 	else
@@ -268,13 +286,19 @@ settle_asked(
 int
 vault_settle(struct vault *v, struct question from, struct wire_in *body)
 {
-	return settle_asked(v, from, body, false);
+	return settle_asked(v, from, body, SETTLE_LAST);
+}
+
+int
+vault_settle_next(struct vault *v, struct question from, struct wire_in *body)
+{
+	return settle_asked(v, from, body, SETTLE_NEXT);
 }
 
 int
 vault_settle_again(struct vault *v, struct question from, struct wire_in *body)
 {
-	return settle_asked(v, from, body, true);
+	return settle_asked(v, from, body, SETTLE_AGAIN);
 }
 
 void

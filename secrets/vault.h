@@ -63,6 +63,8 @@ void vault_set(struct vault *, const struct vault_settings *);
 int vault_mint(struct vault *, struct question, struct wire_in *body);
 int vault_describe(struct vault *, struct question, struct wire_in *body);
 int vault_settle(struct vault *, struct question, struct wire_in *body);
+/* Its session goes on: the answer has the mint of the next message with it. */
+int vault_settle_next(struct vault *, struct question, struct wire_in *body);
 /* One that may be stored already: its queue id is claimed since then. */
 int vault_settle_again(struct vault *, struct question, struct wire_in *body);
 int vault_forget(struct vault *, struct question, struct wire_in *body);

@@ -258,6 +258,29 @@ fx_settle(const char *account, const struct minted *m, const char *id)
 	return fx_settle_as(&r);
 }
 
+/* Settle m, whose session goes on. Is it given the mint of its next message? */
+static bool
+fx_settle_next(const char *account, const struct minted *m, struct minted *next)
+{
+	struct mail_record r = fx_record(account, m, "<1@x>");
+	struct wire_out body = { 0 };
+	struct wire_in in;
+	bool given;
+
+	wire_begin(&body);
+	mail_record_put(&body, &r);
+	assert_int_equal(fx_ask(vault_settle_next, &body), 0);
+	wire_free(&body);
+	assert_int_equal(fx.type, MSG_SETTLED);
+	wire_read(&in, fx.answer.data, fx.answer.len);
+	assert_int_equal(wire_get_u8(&in), KEEPER_OK);
+	given = in.next != in.end;
+	if (given)
+		minted_get(&in, next);
+	assert_int_equal(wire_end(&in), 0);
+	return given;
+}
+
 /* Sent again under a queue id, as where its answer was late. */
 static uint8_t
 fx_settle_again(const char *account, const struct minted *m, const char *id,

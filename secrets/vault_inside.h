@@ -177,6 +177,17 @@ void described_write(struct vault *, uint64_t asker, uint64_t before);
 /* Wipe what is left. */
 void described_free(struct vault *);
 
+struct next_mint {
+	struct minted minted;
+	uint64_t time; /* of its ENVID, which must be covered when it leaves */
+};
+
+/*
+ * mint.c: a mint for the next message of an account, where it has to wait for
+ * nothing but the commit at hand. Returns false where there is none.
+ */
+bool mint_next(struct vault *, struct account *, struct next_mint *);
+
 /* settle.c: settle a copy of a MAIL_RECORD body for nobody, with outcome. */
 void settle_described(
     struct vault *, const uint8_t *body, size_t len, uint8_t outcome);

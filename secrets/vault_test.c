@@ -352,15 +352,6 @@ an_untracked_message_is_remembered_without_token(void **state)
 	assert_int_equal(fx_token("alice", "<1@x>", &t), KEEPER_NO_SECRET);
 }
 
-static uint8_t
-fx_mint_ahead(const char *account, struct minted *m)
-{
-	struct mint mint = { .ticket = fx_ticket(account), .ahead = 1 };
-
-	*m = fx_mint_as(&mint);
-	return m->status;
-}
-
 static void
 unfinished_messages_are_bounded_and_forgiven(void **state)
 {
@@ -375,10 +366,12 @@ unfinished_messages_are_bounded_and_forgiven(void **state)
 		fx_settle("alice", &m, "<1@x>");
 	}
 	/* Messages that may come leave room to those that do. */
-	assert_int_equal(fx_mint_ahead("alice", &m), KEEPER_OK);
-	assert_int_equal(fx_mint_ahead("alice", &one), KEEPER_LIMITED);
+	one = fx_mint("alice");
+	assert_true(fx_settle_next("alice", &one, &m));
+	one = fx_mint("alice");
+	assert_false(fx_settle_next("alice", &one, &one));
 	fx_forget_as("alice", &m, 1);
-	/* What was asked ahead and not wanted is none of the user's doing. */
+	/* What came unasked and was not wanted is none of the user's doing. */
 	for (int i = 0; i < 20; i++) {
 		m = fx_mint("alice");
 		assert_int_equal(m.status, KEEPER_OK);

@@ -35,8 +35,9 @@ MESSAGES = {"CHILD_START": 1, "CHILD_READY": 2, "CHILD_DRAIN": 3,
             "MINT": 60, "MINTED": 61, "DESCRIBE": 62, "SETTLE": 63,
             "SETTLED": 64, "FORGET": 65, "LIST": 66, "LISTED": 67,
             "SHOW": 68, "SHOWN": 69, "TOKEN": 70, "TOKEN_IS": 71,
-            "REVOKE": 72, "REVOKED": 73, "SETTLE_AGAIN": 74, "EVENTS": 80, "EVENTS_ARE": 81,
-            "STATUS": 82, "STATUS_IS": 83}
+            "REVOKE": 72, "REVOKED": 73, "SETTLE_AGAIN": 74,
+            "SETTLE_NEXT": 75, "EVENTS": 80, "EVENTS_ARE": 81, "STATUS": 82,
+            "STATUS_IS": 83}
 OK, REFUSED, LIMITED, UNAVAILABLE, NOT_FOUND, NO_SECRET = range(6)
 UNKNOWN, ACCEPTED = range(2)
 MTRK_SENT, ENVID_SENT, CLIENT_ENVID, CLIENT_MTRK, UNTRACKED = 1, 2, 4, 8, 16
@@ -117,7 +118,7 @@ def read_rows(body):
 
 def mint_body(ticket, envid="", certifier=None, untracked=0, timeout=0):
     return (ticket + octets(envid) + bytes([untracked, certifier is not None])
-            + (certifier or bytes(20)) + struct.pack(">I", timeout) + b"\0")
+            + (certifier or bytes(20)) + struct.pack(">I", timeout))
 
 
 def record_body(ticket, minted, message_id="<1@x>", outcome=ACCEPTED,
@@ -233,6 +234,12 @@ class Asker:
 
     def settle(self, record):
         return self.ask("SETTLE", record, "SETTLED")[0]
+
+    def settle_next(self, record):
+        """Settle; the mint of the next message."""
+        body = self.ask("SETTLE_NEXT", record, "SETTLED")
+        assert body[0] == OK
+        return read_minted(body[1:])
 
     def describe(self, record):
         self.send("DESCRIBE", record)

@@ -424,6 +424,22 @@ def test_order_of_events(start_keeper, random):
             assert not durable, "a derived mint needs no sync"
 
 
+@pytest.mark.parametrize("random", [0, 1])
+def test_a_next_mint_leaves_behind_its_sync(start_keeper, random):
+    keeper = traced(start_keeper, random)
+    asker = keeper.connect()
+    seen = [asker.mint(keeper.ticket("alice"))]
+    for _ in range(5):
+        seen.append(asker.settle_next(keeper.record("alice", seen[-1])))
+    assert len({minted.envid for minted in seen}) == 6
+    asker.close()
+    keeper.drain()
+    found = events(keeper.directory / "trace")
+    said = [i for i, event in enumerate(found) if event[0] == "say"]
+    assert [found[i][1] for i in said] == [[61]] + [[64]] * 5
+    assert all(synced_before(found, place) for place in said)
+
+
 def test_a_message_costs_one_sync_shared_by_all_that_wait(start_keeper):
     keeper = traced(start_keeper, 0)
     asker = keeper.connect()

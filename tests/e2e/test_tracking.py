@@ -372,7 +372,7 @@ def test_no_answer_to_a_mint(start_waybill, strict_hop, stopped, policy):
     client.quit()
 
 
-# The mint of a session's next message is asked with the record of the last
+# A session's next mint comes with the answer to the record of the last
 
 def sent(client, msa, name):
     """One message; what the MSA was told with it."""
@@ -448,8 +448,7 @@ def test_a_mint_ahead_that_is_not_used_is_forgotten(start_waybill, strict_hop,
             client.quit()
 
 
-def test_who_waits_for_a_mint_ahead_is_no_worse_off(start_waybill,
-                                                    strict_hop):
+def test_a_killed_keeper_costs_no_mint(start_waybill, strict_hop):
     """MAIL behind the dot, and the keeper is killed: another one answers."""
     waybill = start_waybill(strict_hop, tracking={"without_vault": "defer"})
     client = Wire(waybill)
