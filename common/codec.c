@@ -60,19 +60,17 @@ codec_base64url_encode(const void *in, size_t len, char *out)
 	return encode(in, len, alphabet_url, out);
 }
 
-/* Secrets pass here, so no table is indexed by them. */
+/* Secrets pass here, so no table is indexed by them, and nothing branches. */
 static int
-sextet(char c, const char *alphabet)
+sextet(uint8_t c, const char *alphabet)
 {
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	if (c == alphabet[62])
-		return 62;
-	return c == alphabet[63] ? 63 : -1;
+	unsigned upper = c - 'A', lower = c - 'a', digit = c - '0';
+	uint8_t next = (uint8_t)alphabet[62], last = (uint8_t)alphabet[63];
+
+	return (upper < 26) * ((int)upper + 1) +
+	    (lower < 26) * ((int)lower + 27) +
+	    (digit < 10) * ((int)digit + 53) + (c == next) * 63 +
+	    (c == last) * 64 - 1;
 }
 
 static long
@@ -83,7 +81,7 @@ decode(const char *in, size_t len, const char *alphabet, uint8_t *out)
 	long n = 0;
 
 	for (size_t i = 0; i < len; i++) {
-		int v = sextet(in[i], alphabet);
+		int v = sextet((uint8_t)in[i], alphabet);
 
 		if (v < 0)
 			return -1;
