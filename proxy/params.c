@@ -132,10 +132,7 @@ parse_params(const struct command *cmd, struct span rest)
 static bool
 is_clean(const char *line, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
-			return false;
-	return codec_is_utf8(line, len);
+	return !codec_has_control(line, len) && codec_is_utf8(line, len);
 }
 
 /*

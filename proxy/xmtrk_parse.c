@@ -80,12 +80,8 @@ is_envid(const uint8_t *id, size_t len)
 static bool
 is_message_id(const uint8_t *id, size_t len)
 {
-	if (len < 3 || id[0] != '<' || id[len - 1] != '>')
-		return false;
-	for (size_t i = 0; i < len; i++)
-		if (id[i] < ' ' || id[i] == 0x7f)
-			return false;
-	return true;
+	return len >= 3 && id[0] == '<' && id[len - 1] == '>' &&
+	    !codec_has_control(id, len);
 }
 
 static bool

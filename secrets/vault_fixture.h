@@ -236,15 +236,21 @@ fx_record(const char *account, const struct minted *m, const char *id)
 	return r;
 }
 
-static uint8_t
-fx_settle_as(const struct mail_record *r)
+static void
+fx_ask_record(fx_question *ask, const struct mail_record *r)
 {
 	struct wire_out body = { 0 };
 
 	wire_begin(&body);
 	mail_record_put(&body, r);
-	assert_int_equal(fx_ask(vault_settle, &body), 0);
+	assert_int_equal(fx_ask(ask, &body), 0);
 	wire_free(&body);
+}
+
+static uint8_t
+fx_settle_as(const struct mail_record *r)
+{
+	fx_ask_record(vault_settle, r);
 	assert_int_equal(fx.type, MSG_SETTLED);
 	assert_int_equal(fx.answer.len, 1);
 	return fx.answer.data[0];
@@ -263,14 +269,10 @@ static bool
 fx_settle_next(const char *account, const struct minted *m, struct minted *next)
 {
 	struct mail_record r = fx_record(account, m, "<1@x>");
-	struct wire_out body = { 0 };
 	struct wire_in in;
 	bool given;
 
-	wire_begin(&body);
-	mail_record_put(&body, &r);
-	assert_int_equal(fx_ask(vault_settle_next, &body), 0);
-	wire_free(&body);
+	fx_ask_record(vault_settle_next, &r);
 	assert_int_equal(fx.type, MSG_SETTLED);
 	wire_read(&in, fx.answer.data, fx.answer.len);
 	assert_int_equal(wire_get_u8(&in), KEEPER_OK);
@@ -287,13 +289,9 @@ fx_settle_again(const char *account, const struct minted *m, const char *id,
     const char *queue_id)
 {
 	struct mail_record r = fx_record(account, m, id);
-	struct wire_out body = { 0 };
 
 	r.queue_id = fx_text(queue_id);
-	wire_begin(&body);
-	mail_record_put(&body, &r);
-	assert_int_equal(fx_ask(vault_settle_again, &body), 0);
-	wire_free(&body);
+	fx_ask_record(vault_settle_again, &r);
 	assert_int_equal(fx.type, MSG_SETTLED);
 	return fx.answer.data[0];
 }
@@ -301,13 +299,8 @@ fx_settle_again(const char *account, const struct minted *m, const char *id,
 static void
 fx_describe(const struct mail_record *r)
 {
-	struct wire_out body = { 0 };
-
-	wire_begin(&body);
-	mail_record_put(&body, r);
-	assert_int_equal(fx_ask(vault_describe, &body), 0);
+	fx_ask_record(vault_describe, r);
 	assert_int_equal(fx.type, 0);
-	wire_free(&body);
 }
 
 static void
