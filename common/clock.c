@@ -16,27 +16,34 @@ read_clock(clockid_t id)
 }
 
 static bool in_turns;
-static uint64_t turn_ms; /* 0: nobody asked in this turn */
+/* 0: nobody asked in this turn */
+static uint64_t turn_ms, turn_wall_ms;
+
+static uint64_t
+once_a_turn(clockid_t id, uint64_t *ms)
+{
+	if (!in_turns)
+		return read_clock(id);
+	if (*ms == 0)
+		*ms = read_clock(id);
+	return *ms;
+}
 
 uint64_t
 clock_ms(void)
 {
-	if (!in_turns)
-		return read_clock(CLOCK_MONOTONIC);
-	if (turn_ms == 0)
-		turn_ms = read_clock(CLOCK_MONOTONIC);
-	return turn_ms;
+	return once_a_turn(CLOCK_MONOTONIC, &turn_ms);
+}
+
+uint64_t
+clock_wall_ms(void)
+{
+	return once_a_turn(CLOCK_REALTIME, &turn_wall_ms);
 }
 
 void
 clock_new_turn(void)
 {
 	in_turns = true;
-	turn_ms = 0;
-}
-
-uint64_t
-clock_wall_ms(void)
-{
-	return read_clock(CLOCK_REALTIME);
+	turn_ms = turn_wall_ms = 0;
 }

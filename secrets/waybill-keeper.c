@@ -328,6 +328,7 @@ serve(void)
 		door_flush_all();
 		more = vault_slices(keeper.vault);
 		door_flush_all();
+		clock_new_turn();
 		if (vault_is_broken(keeper.vault))
 			fatal("the store failed: it is opened again");
 		if (keeper.draining && !vault_is_busy(keeper.vault) &&
