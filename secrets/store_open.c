@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -295,20 +296,28 @@ holds_data(const char *path)
 }
 
 static int
-open_any(struct store *s, struct store_log *log, char *why, size_t size)
+open_directory(struct store *s, char *why, size_t size)
 {
-	char name[PATH_MAX];
-
 	if (directory_make(s->path) == -1) {
 		snprintf(why, size, "%s: %s", s->path, strerror(errno));
 		return -1;
 	}
-	if (access(s->path, R_OK | W_OK | X_OK) == -1) {
-		snprintf(why, size,
-		    "%s: %s; it must belong to the user of the keeper", s->path,
-		    strerror(errno));
+	if (access(s->path, R_OK | W_OK | X_OK) == 0)
+		s->directory = open(s->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (s->directory != -1)
+		return 0;
+	snprintf(why, size, "%s: %s; it must belong to the user of the keeper",
+	    s->path, strerror(errno));
+	return -1;
+}
+
+static int
+open_any(struct store *s, struct store_log *log, char *why, size_t size)
+{
+	char name[PATH_MAX];
+
+	if (open_directory(s, why, size) == -1)
 		return -1;
-	}
 	snprintf(name, sizeof(name), "%s/CURRENT", s->path);
 	if (access(name, F_OK) == -1) {
 		if (holds_data(s->path)) {
@@ -388,6 +397,7 @@ store_open(const struct store_options *options, char *why, size_t size)
 		snprintf(why, size, "no memory");
 		return NULL;
 	}
+	s->directory = -1;
 	s->min_free = options->min_free;
 	/* This thread would count each comparison of two keys, for nobody. */
 	rocksdb_set_perf_level(rocksdb_disable);
@@ -435,6 +445,8 @@ store_close(struct store *s)
 	rocksdb_writeoptions_destroy(s->synced);
 	rocksdb_options_destroy(s->day_options);
 	rocksdb_options_destroy(s->options);
+	if (s->directory != -1)
+		close(s->directory);
 	free(s->families);
 	free(s->days);
 	free(s->path);

@@ -291,7 +291,7 @@ store_free_octets(const struct store *s)
 {
 	struct statvfs v;
 
-	if (statvfs(s->path, &v) == -1)
+	if (fstatvfs(s->directory, &v) == -1)
 		return -1;
 	return (int64_t)(v.f_bavail * v.f_frsize);
 }

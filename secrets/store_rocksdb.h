@@ -36,6 +36,7 @@ struct store {
 	size_t count;
 	uint32_t *days; /* the numbers after the fixed ones */
 	char *path;
+	int directory; /* path, open: no name to look up at each commit */
 	int64_t min_free;
 	bool broken;
 	char last_words[STORE_ERROR_MAX]; /* logged */
