@@ -20,15 +20,15 @@ enum name_kind {
 void
 header_init(struct header_scan *scan, header_make_id *make, void *arg)
 {
-	memset(scan, 0, sizeof(*scan));
+	memset(scan, 0, offsetof(struct header_scan, held));
 	scan->make = make;
 	scan->arg = arg;
 	scan->message_id.text = scan->message_id_text;
 	scan->message_id.max = HEADER_ID_MAX;
+	scan->message_id_text[0] = '\0';
 	scan->subject.text = scan->subject_text;
 	scan->subject.max = HEADER_SUBJECT_MAX;
-	scan->date.text = scan->date_text;
-	scan->date.max = HEADER_DATE_MAX;
+	scan->subject_text[0] = '\0';
 }
 
 static bool
@@ -163,7 +163,6 @@ begin_field(struct header_scan *scan, const uint8_t *name, size_t len)
 	} rows[] = {
 		{ "message-id", &scan->message_id },
 		{ "subject", &scan->subject },
-		{ "date", &scan->date },
 	};
 
 	scan->any_field = true;

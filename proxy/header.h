@@ -18,7 +18,6 @@
 /* Octets of the notes, without NUL. */
 #define HEADER_ID_MAX	   998
 #define HEADER_SUBJECT_MAX 256
-#define HEADER_DATE_MAX	   128
 
 enum header_state {
 	HEADER_LINE,  /* at the start of a line */
@@ -56,7 +55,6 @@ struct header_scan {
 	 */
 	struct header_note message_id;
 	struct header_note subject; /* raw, cut at whole UTF-8 characters */
-	struct header_note date;    /* raw, cut */
 
 	/* what follows is header.c's own */
 	struct header_note *noting;
@@ -68,10 +66,11 @@ struct header_scan {
 	struct data_span queue[4];
 	unsigned queued, sent;
 	size_t held_len;
+
+	/* header_init() empties the texts and clears no more; held is first. */
 	uint8_t held[HEADER_NAME_MAX];
 	char message_id_text[HEADER_ID_MAX + 1];
 	char subject_text[HEADER_SUBJECT_MAX + 1];
-	char date_text[HEADER_DATE_MAX + 1];
 };
 
 /*
