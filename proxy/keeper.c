@@ -228,6 +228,7 @@ keeper_take_asked(struct keeper *k, uint64_t number)
 {
 	struct keeper_settle *s;
 
+	/* Nearly always the first: answers come in the order of asking. */
 	TAILQ_FOREACH(s, &k->asked, next) {
 		if (s->number != number)
 			continue;
@@ -324,8 +325,7 @@ keeper_ask_settle(struct keeper *k, struct keeper_settle *s)
 		(unsigned)k->conf->tracking.settle_timeout, keeper_on_settled,
 		s->number) != 0) {
 		s->again = true;
-		/* The newest are found first. */
-		TAILQ_INSERT_HEAD(&k->asked, s, next);
+		TAILQ_INSERT_TAIL(&k->asked, s, next);
 		k->asked_octets += s->len;
 		return true;
 	}

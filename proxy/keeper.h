@@ -50,7 +50,7 @@ struct keeper {
 	void *arg;
 	unsigned silent; /* mints in a row without an answer */
 	uint64_t silent_since;
-	struct keeper_settles asked;   /* the keeper has yet to answer */
+	struct keeper_settles asked;   /* not answered yet, oldest first */
 	struct keeper_settles unasked; /* to be asked (again), oldest first */
 	size_t asked_octets;
 	size_t settle_count; /* of both: not yet known to be stored */
