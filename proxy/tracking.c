@@ -198,13 +198,15 @@ tracking_fill_rcpts(const struct transaction *t, struct mail_record *r)
 	}
 }
 
+/* All that is known when the end has been sent. */
 static void
-tracking_fill(const struct session *s, struct mail_record *r)
+tracking_fill(struct session *s)
 {
-	const struct transaction *t = s->mail;
+	struct transaction *t = s->mail;
+	struct mail_record *r = &t->record;
 	const struct header_scan *h = &t->body->header;
 
-	memset(r, 0, sizeof(*r));
+	*r = (struct mail_record){ .outcome = OUTCOME_UNKNOWN };
 	r->ticket = s->ticket;
 	memcpy(r->handle, t->minted.handle, HANDLE_LEN);
 	r->envid = tracking_octets(t->envid);
@@ -213,51 +215,49 @@ tracking_fill(const struct session *s, struct mail_record *r)
 		memcpy(r->certifier, t->params.mtrk.hash, CERTIFIER_LEN);
 		r->timeout = t->params.mtrk.timeout;
 	}
-	r->time = t->ended;
+	r->time = clock_wall_ms();
 	r->sender = tracking_span(t->params.from.whole);
-	r->message_id = (struct octets){ (const uint8_t *)t->message_id,
-		strlen(t->message_id) };
+	r->message_id = tracking_octets(t->message_id);
 	r->subject =
 	    (struct octets){ (const uint8_t *)h->subject.text, h->subject.len };
 	r->size = t->body->scan.out;
 	r->msa = tracking_octets(s->w->conf->msa_name);
 	r->msa_host = tracking_octets(t->msa_host);
+	tracking_fill_rcpts(t, r);
+}
+
+static void
+tracking_fill_reply(struct transaction *t, bool outcome_known)
+{
+	struct mail_record *r = &t->record;
+
+	r->outcome = outcome_known ? OUTCOME_ACCEPTED : OUTCOME_UNKNOWN;
 	r->code = t->code;
 	r->reply = tracking_octets(t->reply_text);
 	r->queue_id = tracking_octets(t->queue_id);
-	tracking_fill_rcpts(t, r);
 }
 
 void
 tracking_describe(struct session *s)
 {
-	struct mail_record record;
-
-	s->mail->ended = clock_wall_ms();
 	if (!tracking_is_on(s))
 		return;
-	tracking_fill(s, &record);
-	record.outcome = OUTCOME_UNKNOWN;
-	keeper_describe(&s->w->keeper, &record);
-	free(record.recipients);
+	tracking_fill(s);
+	keeper_describe(&s->w->keeper, &s->mail->record);
 }
 
 bool
 tracking_settle(struct session *s, bool outcome_known)
 {
-	struct mail_record record;
-	bool asked, go_on;
+	bool go_on;
 
 	if (!tracking_is_on(s))
 		return false;
-	tracking_fill(s, &record);
-	record.outcome = outcome_known ? OUTCOME_ACCEPTED : OUTCOME_UNKNOWN;
+	tracking_fill_reply(s->mail, outcome_known);
 	/* Who brings ENVID or certifier is not expected to want ours next. */
 	go_on = outcome_known && tracking_is_plain(s) && ahead_is_wanted(s);
 	s->sent_before = true;
-	asked = keeper_settle(&s->w->keeper, &record, s->id, go_on);
-	free(record.recipients);
-	return asked;
+	return keeper_settle(&s->w->keeper, &s->mail->record, s->id, go_on);
 }
 
 void

@@ -127,6 +127,8 @@ transaction_free(struct transaction *t)
 	free(t->early);
 	free(t->reply);
 	free(t->line);
+	mail_record_free(&t->record);
+	explicit_bzero(&t->record.ticket, sizeof(t->record.ticket));
 	redial_end(&t->redial);
 	transaction_put(t);
 }

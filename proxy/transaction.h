@@ -61,7 +61,6 @@ struct transaction {
 	char *early;		       /* reply that came before the end */
 	size_t early_len;
 	char message_id[HEADER_ID_MAX + 1]; /* with its "<>" */
-	uint64_t ended;			    /* ms since 1970 */
 	uint16_t code;			    /* of the reply to the end */
 	char *reply;			    /* that reply, whole */
 	size_t reply_len;
@@ -70,6 +69,7 @@ struct transaction {
 
 	/* transaction_new() leaves these as they are; redial is the first. */
 	struct redial redial;
+	struct mail_record record; /* from tracking_describe() on */
 	struct transaction_body body_space;
 	LIST_ENTRY(transaction) spare;
 };
