@@ -281,7 +281,7 @@ proxy_start(struct child_start *start)
 
 /*
  * While large messages come in, wait a moment before the next turn, so that
- * more is read at once. The kernel may make up to twice as much of it.
+ * more is read at once. The kernel may make the pause twice as long.
  */
 static void
 proxy_pause(void)

@@ -4,22 +4,17 @@
  */
 #include "secrets/vault_fixture.h"
 
+#include "secrets/vault_inside.h"
+
 #define MANY 20000
 
 static void
 describe(const struct minted *m)
 {
 	struct mail_record r = fx_record("alice", m, "<1@x>");
-	struct question from = { fx.asker, 0 };
-	struct wire_out body = { 0 };
-	struct wire_in in;
 
 	r.outcome = OUTCOME_UNKNOWN;
-	wire_begin(&body);
-	mail_record_put(&body, &r);
-	wire_read(&in, body.data, body.len);
-	assert_int_equal(vault_describe(fx.vault, from, &in), 0);
-	wire_free(&body);
+	fx_begin_record(vault_describe, &r);
 }
 
 static unsigned long
@@ -55,6 +50,8 @@ a_turn_writes_some_of_a_lost_proxys_messages(void **state)
 	vault_asker_gone(fx.vault, fx.asker);
 	assert_true(vault_is_busy(fx.vault));
 	do {
+		/* nobody waits for these */
+		assert_int_equal(vault_gathered(fx.vault), 0);
 		vault_commit(fx.vault);
 		turns++;
 	} while (vault_slices(fx.vault));
@@ -205,21 +202,11 @@ the_longest_record_is_stored(void **state)
 	wire_free(&body);
 }
 
-static void
-ask_in_this_turn(fx_question *ask, const struct wire_out *body)
-{
-	struct question from = { fx.asker, ++fx.last_id };
-	struct wire_in in;
-
-	wire_read(&in, body->data, body->len);
-	assert_int_equal(ask(fx.vault, from, &in), 0);
-}
-
 /* Both come in one turn of the event loop, in either order. */
 static void
 what_is_settled_is_never_forgotten(void **state)
 {
-	struct wire_out settle = { 0 }, forget = { 0 };
+	struct wire_out forget = { 0 };
 	struct ticket ticket;
 	struct mail_record r;
 	struct minted m;
@@ -230,25 +217,22 @@ what_is_settled_is_never_forgotten(void **state)
 	for (int settle_first = 0; settle_first < 2; settle_first++) {
 		m = fx_mint("alice");
 		r = fx_record("alice", &m, "<1@x>");
-		wire_begin(&settle);
-		mail_record_put(&settle, &r);
 		ticket = fx_ticket("alice");
 		wire_begin(&forget);
 		ticket_put(&forget, &ticket);
 		wire_put_raw(&forget, m.handle, HANDLE_LEN);
 		wire_put_u8(&forget, 0);
 		if (settle_first)
-			ask_in_this_turn(vault_settle, &settle);
-		ask_in_this_turn(vault_forget, &forget);
+			fx_begin_record(vault_settle, &r);
+		assert_int_equal(fx_begin(vault_forget, &forget), 0);
 		if (!settle_first)
-			ask_in_this_turn(vault_settle, &settle);
+			fx_begin_record(vault_settle, &r);
 		fx_turn();
 		fx_mint("alice");
 		fx_turn();
 		assert_true(fx_proves("alice", m.envid, m.certifier));
 		assert_int_equal(fx_list("alice"), settle_first + 1);
 	}
-	wire_free(&settle);
 	wire_free(&forget);
 }
 
@@ -279,13 +263,38 @@ a_step_of_a_listing_is_bounded_by_octets(void **state)
 	q.ticket = fx_ticket("alice");
 	wire_begin(&body);
 	list_query_put(&body, &q);
-	fx.type = 0;
-	ask_in_this_turn(vault_list, &body);
+	assert_int_equal(fx_begin(vault_list, &body), 0);
 	for (; fx.type == 0; turns++)
 		vault_slices(fx.vault);
 	assert_int_equal(fx.type, MSG_LISTED);
 	assert_true(turns > 4);
 	wire_free(&body);
+}
+
+/* Where many wait for a sync, while other messages are not settled yet. */
+static void
+many_that_wait_are_told_until_all_are_settled(void **state)
+{
+	enum { ALL = MANY_WAIT + 4 };
+	struct minted m[ALL];
+	struct mail_record r;
+
+	(void)state;
+	fx_open();
+	for (size_t i = 0; i < ALL; i++) {
+		m[i] = fx_mint("alice");
+		describe(&m[i]);
+	}
+	assert_int_equal(vault_gathered(fx.vault), 0);
+	for (size_t wait = 1; wait <= ALL; wait++) {
+		r = fx_record("alice", &m[wait - 1], "<1@x>");
+		fx_begin_record(vault_settle, &r);
+		assert_int_equal(vault_gathered(fx.vault),
+		    wait < MANY_WAIT || wait == ALL ? 0 : wait);
+	}
+	vault_commit(fx.vault);
+	assert_int_equal(vault_gathered(fx.vault), 0);
+	assert_int_equal(fx_list("alice"), ALL);
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, fx_setup, fx_teardown)
@@ -298,6 +307,7 @@ main(void)
 		CASE(all_are_written_before_the_keeper_leaves),
 		CASE(an_asker_leaves_the_others_their_room),
 		CASE(a_step_of_a_listing_is_bounded_by_octets),
+		CASE(many_that_wait_are_told_until_all_are_settled),
 		CASE(the_longest_record_is_stored),
 		CASE(what_is_settled_is_never_forgotten),
 		CASE(what_was_settled_on_a_full_disk_is_written_as_it_was),

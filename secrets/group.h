@@ -1,5 +1,5 @@
 /*
- * Group commit: what one turn of the event loop wants written goes to the
+ * Group commit: what one turn of the keeper wants written goes to the
  * store as one batch with one sync, and all who wait are told together.
  */
 #ifndef SECRETS_GROUP_H

@@ -1,6 +1,6 @@
 /*
  * Listings, searches and feeds go in slices of a millisecond, in turn, after
- * what else a turn of the event loop had to do: mints never wait for them.
+ * what else a turn of the keeper had to do: mints never wait for them.
  */
 #include <time.h>
 

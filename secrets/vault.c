@@ -144,6 +144,16 @@ vault_reserve(struct vault *v)
 	v->group.waiting++;
 }
 
+size_t
+vault_gathered(const struct vault *v)
+{
+	/* Soon settled by their proxies; those of a lost one come in slices. */
+	if (v->described.count == 0 || v->described.writing ||
+	    v->group.waiting < MANY_WAIT)
+		return 0;
+	return v->group.waiting;
+}
+
 void
 vault_commit(struct vault *v)
 {

@@ -81,7 +81,14 @@ int vault_track(struct vault *, struct question, struct wire_in *body);
 void vault_asker_gone(struct vault *, uint64_t asker);
 
 /*
- * The end of a turn of the event loop: commit what was asked in it, all at
+ * How many wait for the commit, where a moment may bring more: they are many,
+ * messages that were described are not settled yet, and none of a lost proxy
+ * are being written. Else 0.
+ */
+size_t vault_gathered(const struct vault *);
+
+/*
+ * The end of a turn of the keeper: commit what was asked in it, all at
  * once; then a slice of what takes long, which returns whether some is left.
  */
 void vault_commit(struct vault *);

@@ -167,17 +167,24 @@ fx_turn(void)
 
 typedef int fx_question(struct vault *, struct question, struct wire_in *);
 
-/* Ask and let the turn pass; returns what the question returned. */
+/* Ask, and the turn goes on; returns what the question returned. */
 static int
-fx_ask(fx_question *ask, const struct wire_out *body)
+fx_begin(fx_question *ask, const struct wire_out *body)
 {
 	struct question from = { fx.asker, ++fx.last_id };
 	struct wire_in in;
-	int rc;
 
 	fx.type = 0;
 	wire_read(&in, body->data, body->len);
-	rc = ask(fx.vault, from, &in);
+	return ask(fx.vault, from, &in);
+}
+
+/* The same, and the turn passes. */
+static int
+fx_ask(fx_question *ask, const struct wire_out *body)
+{
+	int rc = fx_begin(ask, body);
+
 	fx_turn();
 	return rc;
 }
@@ -237,14 +244,21 @@ fx_record(const char *account, const struct minted *m, const char *id)
 }
 
 static void
-fx_ask_record(fx_question *ask, const struct mail_record *r)
+fx_begin_record(fx_question *ask, const struct mail_record *r)
 {
 	struct wire_out body = { 0 };
 
 	wire_begin(&body);
 	mail_record_put(&body, r);
-	assert_int_equal(fx_ask(ask, &body), 0);
+	assert_int_equal(fx_begin(ask, &body), 0);
 	wire_free(&body);
+}
+
+static void
+fx_ask_record(fx_question *ask, const struct mail_record *r)
+{
+	fx_begin_record(ask, r);
+	fx_turn();
 }
 
 static uint8_t

@@ -31,6 +31,8 @@ LIST_HEAD(described_askers, described_asker);
 
 #define SLOW_PER_ACCOUNT 8 /* that its user may have at once */
 
+#define MANY_WAIT 8 /* for one commit: a moment may bring more */
+
 /* Work that goes in slices: listings, searches, feeds. */
 struct slow {
 	TAILQ_ENTRY(slow) next;

@@ -39,17 +39,9 @@ ask_settle_next(void)
 {
 	struct minted m = fx_mint("alice");
 	struct mail_record r = fx_record("alice", &m, "<1@x>");
-	struct question from = { 1, ++fx.last_id };
-	struct wire_out body = { 0 };
-	struct wire_in in;
 
-	fx.type = 0;
 	fx.now += 60000;
-	wire_begin(&body);
-	mail_record_put(&body, &r);
-	wire_read(&in, body.data, body.len);
-	assert_int_equal(vault_settle_next(fx.vault, from, &in), 0);
-	wire_free(&body);
+	fx_begin_record(vault_settle_next, &r);
 	assert_int_equal(fx.type, 0);
 }
 

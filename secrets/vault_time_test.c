@@ -306,11 +306,8 @@ midnight_is_crossed_without_a_turn(void **state)
 static void
 a_day_dropped_while_it_is_written_takes_nobody_along(void **state)
 {
-	struct question from = { 1, 1 };
-	struct wire_out body = { 0 };
 	struct mail_record r;
 	struct minted m;
-	struct wire_in in;
 
 	(void)state;
 	fx_open();
@@ -318,14 +315,10 @@ a_day_dropped_while_it_is_written_takes_nobody_along(void **state)
 	for (uint64_t end = fx.now + 11 * FIXTURE_DAY; fx.now < end;
 	     fx.now += FIXTURE_DAY / 24) {
 		r = fx_record("alice", &m, "<1@x>");
-		wire_begin(&body);
-		mail_record_put(&body, &r);
-		wire_read(&in, body.data, body.len);
-		assert_int_equal(vault_settle(fx.vault, from, &in), 0);
+		fx_begin_record(vault_settle, &r);
 		vault_hour(fx.vault);
 		assert_int_equal(fx_mint("bob").status, KEEPER_OK);
 	}
-	wire_free(&body);
 	assert_int_equal(fx_settle("alice", &m, "<1@x>"), KEEPER_NOT_FOUND);
 }
 
@@ -334,15 +327,11 @@ static void
 ask_mint(const char *account)
 {
 	struct mint mint = { .ticket = fx_ticket(account) };
-	struct question from = { 1, ++fx.last_id };
 	struct wire_out body = { 0 };
-	struct wire_in in;
 
-	fx.type = 0;
 	wire_begin(&body);
 	mint_put(&body, &mint);
-	wire_read(&in, body.data, body.len);
-	assert_int_equal(vault_mint(fx.vault, from, &in), 0);
+	assert_int_equal(fx_begin(vault_mint, &body), 0);
 	wire_free(&body);
 }
 

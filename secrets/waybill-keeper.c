@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -29,6 +30,8 @@
 #define TRACKERS_MAX 256
 #define HOUR_SECONDS 3600
 #define ORPHAN_MS    900000 /* beside drain_timeout: an MSA's last reply */
+#define PAUSES_MAX   4	    /* before a commit */
+#define PAUSE_NS     50000
 
 enum door_of { DOOR_OF_PROXY, DOOR_OF_FEED, DOOR_OF_TRACKER, DOOR_COUNT };
 
@@ -311,9 +314,35 @@ start_timers(void)
 		fatal("no memory for timers");
 }
 
+static void
+run_events(int flags)
+{
+	if (event_base_loop(keeper.base, EVLOOP_ONCE | flags) == -1)
+		fatal("event loop");
+}
+
 /*
- * All that waits in one turn is committed together and answered; what takes
- * long gets what is left, a millisecond a turn.
+ * Under load a pause lets more messages share a sync; where one brings none,
+ * the next would not either. The kernel may make a pause twice as long.
+ */
+static void
+gather(void)
+{
+	const struct timespec moment = { 0, PAUSE_NS };
+	size_t have, had = 0;
+
+	for (int i = 0; i < PAUSES_MAX; i++, had = have) {
+		have = vault_gathered(keeper.vault);
+		if (have <= had)
+			break;
+		nanosleep(&moment, NULL);
+		run_events(EVLOOP_NONBLOCK);
+	}
+}
+
+/*
+ * All that waits in one turn, and what pauses bring, is committed together and
+ * answered; what takes long gets what is left, a millisecond a turn.
  */
 static void
 serve(void)
@@ -321,9 +350,8 @@ serve(void)
 	bool more = false;
 
 	while (!keeper.ended) {
-		if (event_base_loop(keeper.base,
-			EVLOOP_ONCE | (more ? EVLOOP_NONBLOCK : 0)) == -1)
-			fatal("event loop");
+		run_events(more ? EVLOOP_NONBLOCK : 0);
+		gather();
 		vault_commit(keeper.vault);
 		door_flush_all();
 		more = vault_slices(keeper.vault);

@@ -351,7 +351,8 @@ class Keeper:
             return program
         return ["strace", "-f", "-y", "-xx", "-s", "4096", "-o",
                 str(self.directory / "trace"), "-e",
-                "trace=fdatasync,fsync,write,writev,sendmsg,sendto",
+                "trace=fdatasync,fsync,write,writev,sendmsg,sendto,"
+                "clock_nanosleep",
                 *program]
 
     def launch(self, theirs):

@@ -462,3 +462,23 @@ def test_a_message_costs_one_sync_shared_by_all_that_wait(start_keeper):
     part = found[before:settled[-1]]
     syncs = [event for event in part if event[0] == "sync"]
     assert 1 <= len(syncs) <= 4, part
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_commit_of_many_is_put_off_while_others_are_sent(start_keeper,
+                                                           others):
+    """By a pause; another follows only where one has brought something."""
+    keeper = traced(start_keeper, 0)
+    asker = keeper.connect()
+    minted = [asker.mint(keeper.ticket("alice")) for _ in range(8 + others)]
+    for one in minted:
+        asker.describe(keeper.record("alice", one, outcome=UNKNOWN))
+    asker.socket.sendall(b"".join(
+        frame("SETTLE", 100 + i, keeper.record("alice", one))
+        for i, one in enumerate(minted[:8])))
+    for _ in minted[:8]:
+        assert asker.read()[0] == MESSAGES["SETTLED"]
+    asker.close()
+    keeper.drain()
+    trace = (keeper.directory / "trace").read_text()
+    assert len(re.findall(r"nanosleep\(.*tv_nsec=50000\}", trace)) == others
