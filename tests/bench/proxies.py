@@ -14,6 +14,8 @@ import subjects
 from peers import Authority, PeerMissing, room
 
 TURNS = 5
+STARTS = 3			# of a server, its memory laid out anew
+TURNS_OF_START = 3
 ATTEMPTS = 3
 SETTLED = 7			# seconds; an idle MSA connection is given back in 5
 TELL = re.compile(r"(\w+)=([\d.]+)")
@@ -121,8 +123,11 @@ def bench(run, *names):
 
 
 def ratios(figures, one, other):
-    """Turn by turn; those of one turn met the same machine."""
-    return [a / b for a, b in zip(figures[one], figures.get(other, []))]
+    """Turn by turn; those of one turn met the same machine.  Empty where the
+    other missed a turn."""
+    if len(figures.get(other, [])) != len(figures[one]):
+        return []
+    return [a / b for a, b in zip(figures[one], figures[other])]
 
 
 def tell(run, name, unit, figures, against):
@@ -133,6 +138,11 @@ def tell(run, name, unit, figures, against):
     for subject, values in figures.items():
         run.result(f"{run.name}_{name}_{unit}_{subject}", values)
     run.compare(f"{run.name}: {name} {unit}", figures)
+
+
+def add_to(figures, more):
+    for name, values in more.items():
+        figures.setdefault(name, []).extend(values)
 
 
 EVERYONE = ("waybill", "nginx", "haproxy", "dovecot", "postfix")
@@ -147,10 +157,12 @@ def throughput(run, per, unit, clients, sessions, **words):
                             sessions=some, **words)
         return told["cpu"] / per(told)
 
-    with bench(run, *EVERYONE) as bed:
-        for subject in bed.subjects.values():	# warm: caches, accounts
-            bed.try_load(subject, clients=4, sessions=16)
-        figures = bed.turns(measure)
+    figures = {}
+    for _ in range(STARTS):
+        with bench(run, *EVERYONE) as bed:
+            for subject in bed.subjects.values():	# warm: caches, accounts
+                bed.try_load(subject, clients=4, sessions=16)
+            add_to(figures, bed.turns(measure, TURNS_OF_START))
     tell(run, "cpu", unit, figures, "nginx")
 
 
@@ -269,10 +281,9 @@ def idle(run):
         return kib
 
     figures = {}
-    for _ in range(3):	# what a server once held it seldom gives back
+    for _ in range(STARTS):	# what a server held it seldom gives back
         with bench(run, *EVERYONE) as bed:
-            for name, values in bed.turns(measure, 1).items():
-                figures.setdefault(name, []).extend(values)
+            add_to(figures, bed.turns(measure, 1))
     tell(run, "memory", "kib", figures, "haproxy")
 
 
