@@ -115,6 +115,7 @@ keeper_settle_done(struct keeper *k, struct keeper_settle *s)
 {
 	k->settle_count--;
 	k->settle_octets -= s->len;
+	explicit_bzero(s->body, s->len); /* the login's ticket is in it */
 	free(s);
 }
 
